@@ -1,0 +1,1 @@
+"""Prove that a fine-tuned model is ready: paired, calibrated A/B readiness verdicts."""

@@ -1,0 +1,233 @@
+"""What the stages conclude: summaries, comparisons, gates, verdicts, and the facts of a report.
+
+Reads: nothing.  Gives: the records of summary.json, gate.json and facts.json.
+Depends on: records.  Knows nothing of how they came about or how they are shown.
+Same inputs, seed and lock file give equal records; what varies (time, host) stands in `Volatile`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from evalharness.records import (
+    FORMAT,
+    Estimated,
+    GateOutcome,
+    GateRole,
+    GateTest,
+    Record,
+    VerdictState,
+)
+
+
+class Volatile(Record):
+    """What differs between two runs of the same work; never compared, never hashed."""
+
+    created_at: str = ""
+    wall_s: float | None = None
+    host: str = ""
+    python: str = ""
+    version: str = ""
+
+
+class MetricSummary(Record):
+    """One metric over one run (or one slice of it).
+
+    estimate: failures counted as the metric's worst value.  value_answered: with failures left
+    out, never used for a verdict.  n: units scored or failed; n_unscored: answers that the metric
+    could not judge; n_unparsed: answers in which `extract` found nothing, counted as worst.
+    """
+
+    estimate: Estimated
+    value_answered: float | None
+    n: int
+    n_failed: int
+    n_unscored: int
+    n_unparsed: int
+    signature: str
+    direction: Literal["higher", "lower"]
+    scale: str
+    kind: str
+    reasons: dict[str, int] = {}
+
+
+class Spent(Record):
+    """Tokens and money of one run; cached answers were paid by an earlier run.
+
+    cost_low_usd and cost_high_usd differ where it is unknown whether an attempt was billed; None
+    where no price is known.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    requests_live: int = 0
+    requests_cached: int = 0
+    requests_recorded: int = 0
+    attempts: int = 0
+    cost_low_usd: float | None = None
+    cost_high_usd: float | None = None
+
+
+class RunSummary(Record):
+    """summary.json: one arm over one suite, complete.
+
+    n: units asked for (samples x repeats, or turns).  failures: kind -> count.
+    metrics: by label.  slices: "name=value" -> metrics by label.
+    fingerprints: sha256 of suite, data, prompt program, client, metrics.
+    """
+
+    run: str
+    suite: str
+    arm: str
+    model: dict[str, str]
+    n: int
+    n_samples: int
+    n_failed: int
+    failures: dict[str, int]
+    metrics: dict[str, MetricSummary]
+    slices: dict[str, dict[str, MetricSummary]]
+    spent: Spent
+    fingerprints: dict[str, str]
+    warnings: tuple[str, ...] = ()
+    volatile: Volatile = Volatile()
+    format: int = FORMAT
+
+
+class ComparisonRow(Record):
+    """One metric of candidate against baseline on the same units.
+
+    difference, lower, upper: candidate - baseline in the metric's own units (candidate / baseline
+    where method says ratio), bounds two-sided at `level`; None where undetermined (see reason).
+    p_value: two-sided, of no difference.  n: paired units; n_clusters: independent groups.
+    difference_answered: with the failures of either arm left out.
+    """
+
+    suite: str
+    baseline: str
+    candidate_arm: str
+    metric: str
+    slice: str | None
+    candidate: float | None
+    baseline_value: float | None
+    difference: float | None
+    lower: float | None
+    upper: float | None
+    level: float
+    p_value: float | None
+    method: str
+    n: int
+    n_clusters: int
+    difference_answered: float | None = None
+    wins: int | None = None
+    losses: int | None = None
+    ties: int | None = None
+    scale: str = "plain"
+    direction: Literal["higher", "lower"] = "higher"
+    signature: str = ""
+    reason: str | None = None
+
+
+class GateRow(Record):
+    """One gate against one baseline, judged.
+
+    lower, upper: one-sided bounds at alpha each, in the units of `threshold`.
+    difference: the point estimate in the same units (difference, ratio, or the candidate's value).
+    n_more: further units that would decide it if the arms are equal; None where decided or not
+    reachable, `reason` then says why.
+    outcome_answered: what the gate would say with failures left out; shown, never used.
+    """
+
+    suite: str
+    baseline: str
+    candidate_arm: str
+    metric: str
+    slice: str | None
+    role: GateRole
+    test: GateTest
+    outcome: GateOutcome
+    candidate: float | None
+    baseline_value: float | None
+    difference: float | None
+    lower: float | None
+    upper: float | None
+    threshold: float
+    alpha: float
+    p_value: float | None
+    p_fail: float | None
+    method: str
+    n: int
+    n_clusters: int
+    n_more: int | None
+    outcome_answered: GateOutcome | None = None
+    scale: str = "plain"
+    direction: Literal["higher", "lower"] = "higher"
+    signature: str = ""
+    reason: str | None = None
+
+
+class Invalid(Record):
+    """A reason why the evidence cannot be used; code is stable, message is for people."""
+
+    code: str
+    message: str
+    suite: str = ""
+    arm: str = ""
+
+
+class VerdictFacts(Record):
+    """The answer. why: plain sentences, the decisive one first. alpha: one-sided."""
+
+    state: VerdictState
+    exit_code: int
+    alpha: float
+    n_paired: int
+    why: tuple[str, ...]
+    stamps: tuple[str, ...] = ()
+
+
+class ArmFacts(Record):
+    """One arm as the report shows it."""
+
+    name: str
+    role: Literal["candidate", "baseline", "arm"]
+    summary: RunSummary
+    rung: str = ""
+
+
+class Flip(Record):
+    """A unit on which the two arms differ most, with both answers, for reading side by side."""
+
+    suite: str
+    baseline: str
+    candidate_arm: str
+    metric: str
+    sample_id: str
+    repeat: int
+    candidate_value: float
+    baseline_value: float
+    input: str
+    targets: tuple[str, ...]
+    candidate_text: str
+    baseline_text: str
+    slices: dict[str, str] = {}
+
+
+class Facts(Record):
+    """facts.json: everything a report shows, and nothing that it would have to compute.
+
+    reproduce: the command that made it.  hashes: policy, data, suite, prompts by name.
+    """
+
+    kind: Literal["run", "compare", "gate"]
+    title: str
+    verdict: VerdictFacts | None
+    arms: tuple[ArmFacts, ...]
+    gates: tuple[GateRow, ...] = ()
+    comparisons: tuple[ComparisonRow, ...] = ()
+    flips: tuple[Flip, ...] = ()
+    invalid: tuple[Invalid, ...] = ()
+    warnings: tuple[str, ...] = ()
+    reproduce: str = ""
+    hashes: dict[str, str] = {}
+    volatile: Volatile = Volatile()
+    format: int = FORMAT

@@ -1,0 +1,219 @@
+"""What a suite, a baseline and a policy say, as types.
+
+Reads: nothing.  Gives: the records that `spec.read` fills from YAML.
+Depends on: records.  Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from evalharness.records import GateRole, GateTest, JsonObject, Record
+
+
+class HubData(Record):
+    """A data set of the Hugging Face hub."""
+
+    path: str
+    name: str | None = None
+    split: str = "test"
+    revision: str | None = None
+
+
+class CodeSpec(Record):
+    """How a code suite's tests are written, see `records.CodeTask`.
+
+    prompt_is_code: the sample's input is source that stands before the answer (HumanEval).
+    inprocess: tests share the candidate's process; forgeable, so it cannot carry a READY.
+    """
+
+    style: Literal["check", "asserts", "stdio", "unittest", "pytest"] = "check"
+    preload: tuple[str, ...] = ()
+    prompt_is_code: bool = False
+    inprocess: bool = False
+    timeout_s: float = 3.0
+    memory_mb: int = 1024
+
+
+class DataSpec(Record):
+    """Where the held-out samples come from and which of their fields mean what.
+
+    path or hf: exactly one, unless the command line gives --data.
+    fields: our name -> theirs, dots reach into objects ("answers.text").
+    turns: of chat rows, score the `last` assistant message or `all` of them.
+    slices: fields whose values split the results.  train: the file it was held out from.
+    """
+
+    path: str | None = None
+    hf: HubData | None = None
+    format: Literal["jsonl", "json", "csv", "squad", "lines"] | None = None
+    fields: dict[str, str] = {}
+    turns: Literal["last", "all"] = "last"
+    slices: tuple[str, ...] = ()
+    train: str | None = None
+    code: CodeSpec | None = None
+
+
+class FewShotSpec(Record):
+    """Worked examples before the question, from the train split only."""
+
+    train: str
+    k: int = 3
+    select: Literal["fixed", "random", "bm25", "embedding"] = "fixed"
+    seed: int = 0
+    fields: dict[str, str] = {}
+    encoder: str | None = None
+
+
+class RagSpec(Record):
+    """Passages found for the question: `documents` is a folder of texts or a JSONL file."""
+
+    documents: str
+    k: int = 4
+    template: str = "{{ passages }}\n\n{{ prompt }}"
+    chunk_words: int = 200
+
+
+class PromptSpec(Record):
+    """How a sample becomes messages.
+
+    template: Jinja2; sees `input`, `metadata`, `id` and every metadata field by its name.
+    history: what earlier turns of a conversation show the model: nothing of its own side
+    (`none`), the reference answers (`gold`) or its own answers (`predicted`).
+    """
+
+    system: str | None = None
+    template: str = "{{ input }}"
+    history: Literal["none", "gold", "predicted"] = "gold"
+    few_shot: FewShotSpec | None = None
+    rag: RagSpec | None = None
+
+
+class GenerationSpec(Record):
+    """Decoding; what is left out is not sent."""
+
+    temperature: float | None = 0.0
+    max_tokens: int | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    repeats: int = 1
+    logprobs: int | None = None
+    response_format: JsonObject | None = None
+    extra: JsonObject = {}
+
+
+class ExtractSpec(Record):
+    """From the answer to what is scored; one of `pattern`, `json_path`, `number`, `code`.
+
+    pattern: regular expression; its first group (or the whole match) is kept.
+    take: which match, where there are several.
+    json_path: dotted path into the answer's JSON (after taking off a code fence).
+    number: the last number.  code: the last fenced block, else the whole text.
+    """
+
+    pattern: str | None = None
+    take: Literal["first", "last"] = "first"
+    json_path: str | None = None
+    number: Literal["last", "first"] | None = None
+    code: bool = False
+    strip: bool = True
+
+
+class MetricSpec(Record):
+    """A metric by name, with its options; `label` is how results call it (the name if None)."""
+
+    name: str
+    options: JsonObject = {}
+    label: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name results carry."""
+        return self.label or self.name
+
+
+class GateSpec(Record):
+    """One condition of the verdict; the keys that a test needs are checked when it is read."""
+
+    metric: str
+    test: GateTest
+    role: GateRole = "primary"
+    margin: float | None = None
+    min_gain: float | None = None
+    ratio: float | None = None
+    value: float | None = None
+    slice: str | None = None
+    alpha: float | None = None
+    recorded: Literal["refused", "allowed"] = "refused"
+
+
+class LooksSpec(Record):
+    """How alpha is shared out when the same evidence may be judged more than once.
+
+    candidates: how many candidates may be tried; looks: how often samples may be added.
+    """
+
+    candidates: int = 1
+    looks: int = 1
+    spending: Literal["obrien_fleming", "pocock"] = "obrien_fleming"
+
+
+class Policy(Record):
+    """What READY means for this suite. alpha is one-sided; levels of shown intervals are 1-2a."""
+
+    alpha: float = 0.05
+    power: float = 0.8
+    min_coverage: float = 0.98
+    gates: tuple[GateSpec, ...] = ()
+    ledger: LooksSpec | None = None
+
+
+class Suite(Record):
+    """A held-out set, how it is asked, how it is scored and what READY means.
+
+    base: the folder that relative paths start from.  sha256: of what it says, not of its file.
+    """
+
+    name: str
+    data: DataSpec = DataSpec()
+    description: str = ""
+    prompt: PromptSpec = PromptSpec()
+    generation: GenerationSpec = GenerationSpec()
+    extract: ExtractSpec | None = None
+    metrics: tuple[MetricSpec, ...] = ()
+    policy: Policy = Policy()
+    outputs: dict[str, str] = {}
+    base: str = ""
+    sha256: str = ""
+
+
+class PriceSpec(Record):
+    """US dollars per million tokens, or per hour of a dedicated endpoint."""
+
+    prompt_usd_per_mtok: float | None = None
+    completion_usd_per_mtok: float | None = None
+    usd_per_hour: float | None = None
+    as_of: str | None = None
+    source: str | None = None
+
+
+class Baseline(Record):
+    """A named arm: a prompt program and a client, or a recording.
+
+    model: what `--model` would take (`provider/name`, a recording's path).
+    prompt and generation: instead of the suite's own, where given.
+    """
+
+    name: str
+    model: str
+    description: str = ""
+    prompt: PromptSpec | None = None
+    generation: GenerationSpec | None = None
+    price: PriceSpec | None = None
+    options: JsonObject = {}
+    outputs: dict[str, str] = {}
+    base: str = ""
+
+
+Specification: TypeAlias = Suite | Baseline
