@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evalharness.records import (
-        Asked,
         Completion,
         Item,
         Message,
@@ -121,7 +120,7 @@ MetricFactory: TypeAlias = Callable[..., Metric]
 # --- clients ---------------------------------------------------------------------------------
 
 
-class Identity(Record):
+class Identity(Record, frozen=True, kw_only=True):
     """Who answers; part of every request's key and shown in every report.
 
     provider: "openai", "replay", ...  model: opaque, as the provider wants it.
@@ -135,7 +134,7 @@ class Identity(Record):
     details: dict[str, str] = {}
 
 
-class Capabilities(Record):
+class Capabilities(Record, frozen=True, kw_only=True):
     """What a client can do. `prompts`: it reads the rendered messages (a recording does not)."""
 
     generate: bool = True
@@ -147,7 +146,7 @@ class Capabilities(Record):
     deterministic: bool = False
 
 
-class Limits(Record):
+class Limits(Record, frozen=True, kw_only=True):
     """How hard a client may be asked: requests in flight, and requests in one batch call."""
 
     max_connections: int = 64

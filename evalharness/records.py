@@ -40,7 +40,7 @@ def require_finite(record: str, **numbers: float | None) -> None:
 # --- what is asked ---------------------------------------------------------------------------
 
 
-class ToolCall(Record):
+class ToolCall(Record, frozen=True, kw_only=True):
     """One call of a tool that a model asked for; `arguments` is the JSON text as it came."""
 
     name: str
@@ -48,7 +48,7 @@ class ToolCall(Record):
     id: str = ""
 
 
-class Message(Record):
+class Message(Record, frozen=True, kw_only=True):
     """One turn of a conversation. `content` is None where a turn holds tool calls only."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -58,7 +58,7 @@ class Message(Record):
     name: str | None = None
 
 
-class CodeTask(Record):
+class CodeTask(Record, frozen=True, kw_only=True):
     """What a program is judged by.
 
     tests: test source in the named style.  entry_point: the function the tests call.
@@ -76,7 +76,7 @@ class CodeTask(Record):
     preload: tuple[str, ...] = ()
 
 
-class Sample(Record):
+class Sample(Record, frozen=True, kw_only=True):
     """One held-out item.
 
     id: unique in the set; a turn of a conversation is "id#turn".
@@ -99,7 +99,7 @@ class Sample(Record):
     content_sha256: str = ""
 
 
-class Sampling(Record):
+class Sampling(Record, frozen=True, kw_only=True):
     """Decoding options sent with a request; None means: not sent, the server decides."""
 
     temperature: float | None = 0.0
@@ -115,7 +115,7 @@ class Sampling(Record):
         require_finite("Sampling", temperature=self.temperature, top_p=self.top_p)
 
 
-class Request(Record):
+class Request(Record, frozen=True, kw_only=True):
     """One question to a model, rendered; the same for every client.
 
     kind: `generate` asks for text; `score` asks for the log-probabilities of `continuation`.
@@ -139,7 +139,7 @@ class Request(Record):
 Finish: TypeAlias = Literal["stop", "length", "tool", "filtered", "unknown"]
 
 
-class Usage(Record):
+class Usage(Record, frozen=True, kw_only=True):
     """Tokens as billed. `estimated` is set where the provider did not say."""
 
     prompt_tokens: int
@@ -149,7 +149,7 @@ class Usage(Record):
     estimated: bool = False
 
 
-class TokenLogprob(Record):
+class TokenLogprob(Record, frozen=True, kw_only=True):
     """One token and its natural-log probability; `top` holds the alternatives seen."""
 
     token: str
@@ -160,7 +160,7 @@ class TokenLogprob(Record):
         require_finite("TokenLogprob", logprob=self.logprob)
 
 
-class Provenance(Record):
+class Provenance(Record, frozen=True, kw_only=True):
     """Where and when an answer was taken.
 
     source: `live` was asked in this run, `cached` in an earlier one, `recorded` by someone else.
@@ -173,7 +173,7 @@ class Provenance(Record):
     taken_at: str | None = None
 
 
-class Completion(Record):
+class Completion(Record, frozen=True, kw_only=True):
     """What a model returned. Times in seconds, money in US dollars, None where unknown."""
 
     text: str
@@ -239,7 +239,7 @@ FAILURE_KINDS: Final[dict[str, str]] = {
 }
 
 
-class Attempt(Record):
+class Attempt(Record, frozen=True, kw_only=True):
     """One try at a request, as it went; `billed` is unknown when it broke after sending."""
 
     started_at: str
@@ -253,14 +253,14 @@ class Attempt(Record):
     wait_s: float = 0.0
 
 
-class Answered(Record, tag="answered", tag_field="outcome"):
+class Answered(Record, frozen=True, kw_only=True, tag="answered", tag_field="outcome"):
     """The model answered, at the last of `attempts`."""
 
     completion: Completion
     attempts: tuple[Attempt, ...] = ()
 
 
-class Failed(Record, tag="failed", tag_field="outcome"):
+class Failed(Record, frozen=True, kw_only=True, tag="failed", tag_field="outcome"):
     """No answer. `kind` is one of FAILURE_KINDS, `detail` says more in words."""
 
     kind: FailureKind
@@ -293,7 +293,7 @@ ExecutionStatus: TypeAlias = Literal[
 ]
 
 
-class Execution(Record, tag="execution", tag_field="evidence"):
+class Execution(Record, frozen=True, kw_only=True, tag="execution", tag_field="evidence"):
     """One program run against its tests in the sandbox.
 
     task: the sample's id.  program_sha256: of the program that ran, so that a changed answer or
@@ -314,7 +314,7 @@ class Execution(Record, tag="execution", tag_field="evidence"):
     forgeable: bool = False
 
 
-class Judgement(Record, tag="judgement", tag_field="evidence"):
+class Judgement(Record, frozen=True, kw_only=True, tag="judgement", tag_field="evidence"):
     """One judge's answer. `parsed` is None where the judge's words could not be read."""
 
     judge: str
@@ -325,7 +325,7 @@ class Judgement(Record, tag="judgement", tag_field="evidence"):
 Evidence: TypeAlias = Execution | Judgement
 
 
-class Item(Record):
+class Item(Record, frozen=True, kw_only=True):
     """What an answer metric sees: an answered sample, and what was found out about the answer.
 
     text: the part of the answer that is scored (after `extract`); equals completion.text without.
@@ -339,7 +339,7 @@ class Item(Record):
     evidence: dict[str, Evidence] = {}
 
 
-class Asked(Record):
+class Asked(Record, frozen=True, kw_only=True):
     """What an outcome metric sees: a sample and how asking went, failures included."""
 
     sample: Sample
@@ -348,7 +348,7 @@ class Asked(Record):
     unparsed: bool = False
 
 
-class Scored(Record, tag="scored", tag_field="mark"):
+class Scored(Record, frozen=True, kw_only=True, tag="scored", tag_field="mark"):
     """One metric's statistic of one sample: a row of numbers, see `Metric.reduce`."""
 
     row: tuple[float, ...]
@@ -358,7 +358,7 @@ class Scored(Record, tag="scored", tag_field="mark"):
             require_finite("Scored", row=number)
 
 
-class Unscored(Record, tag="unscored", tag_field="mark"):
+class Unscored(Record, frozen=True, kw_only=True, tag="unscored", tag_field="mark"):
     """The metric could not judge this sample; `reason` says why, and what would help."""
 
     reason: str
@@ -370,7 +370,7 @@ Mark: TypeAlias = Scored | Unscored
 # --- what is concluded -----------------------------------------------------------------------
 
 
-class Estimate(Record, tag="estimate", tag_field="estimate"):
+class Estimate(Record, frozen=True, kw_only=True, tag="estimate", tag_field="estimate"):
     """A number with its uncertainty; lower <= upper, both two-sided bounds at `level`.
 
     n: samples; n_clusters: independent groups, equal to n where no clusters are declared.
@@ -389,7 +389,7 @@ class Estimate(Record, tag="estimate", tag_field="estimate"):
         require_finite("Estimate", value=self.value, lower=self.lower, upper=self.upper)
 
 
-class Undetermined(Record, tag="undetermined", tag_field="estimate"):
+class Undetermined(Record, frozen=True, kw_only=True, tag="undetermined", tag_field="estimate"):
     """No honest number can be given; `reason` says what is missing."""
 
     reason: str

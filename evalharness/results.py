@@ -20,7 +20,7 @@ from evalharness.records import (
 )
 
 
-class Volatile(Record):
+class Volatile(Record, frozen=True, kw_only=True):
     """What differs between two runs of the same work; never compared, never hashed."""
 
     created_at: str = ""
@@ -30,7 +30,7 @@ class Volatile(Record):
     version: str = ""
 
 
-class MetricSummary(Record):
+class MetricSummary(Record, frozen=True, kw_only=True):
     """One metric over one run (or one slice of it).
 
     estimate: failures counted as the metric's worst value.  value_answered: with failures left
@@ -51,7 +51,7 @@ class MetricSummary(Record):
     reasons: dict[str, int] = {}
 
 
-class Spent(Record):
+class Spent(Record, frozen=True, kw_only=True):
     """Tokens and money of one run; cached answers were paid by an earlier run.
 
     cost_low_usd and cost_high_usd differ where it is unknown whether an attempt was billed; None
@@ -68,7 +68,7 @@ class Spent(Record):
     cost_high_usd: float | None = None
 
 
-class RunSummary(Record):
+class RunSummary(Record, frozen=True, kw_only=True):
     """summary.json: one arm over one suite, complete.
 
     n: units asked for (samples x repeats, or turns).  failures: kind -> count.
@@ -93,7 +93,7 @@ class RunSummary(Record):
     format: int = FORMAT
 
 
-class ComparisonRow(Record):
+class ComparisonRow(Record, frozen=True, kw_only=True):
     """One metric of candidate against baseline on the same units.
 
     difference, lower, upper: candidate - baseline in the metric's own units (candidate / baseline
@@ -127,7 +127,7 @@ class ComparisonRow(Record):
     reason: str | None = None
 
 
-class GateRow(Record):
+class GateRow(Record, frozen=True, kw_only=True):
     """One gate against one baseline, judged.
 
     lower, upper: one-sided bounds at alpha each, in the units of `threshold`.
@@ -165,7 +165,7 @@ class GateRow(Record):
     reason: str | None = None
 
 
-class Invalid(Record):
+class Invalid(Record, frozen=True, kw_only=True):
     """A reason why the evidence cannot be used; code is stable, message is for people."""
 
     code: str
@@ -174,7 +174,7 @@ class Invalid(Record):
     arm: str = ""
 
 
-class VerdictFacts(Record):
+class VerdictFacts(Record, frozen=True, kw_only=True):
     """The answer. why: plain sentences, the decisive one first. alpha: one-sided."""
 
     state: VerdictState
@@ -185,7 +185,7 @@ class VerdictFacts(Record):
     stamps: tuple[str, ...] = ()
 
 
-class ArmFacts(Record):
+class ArmFacts(Record, frozen=True, kw_only=True):
     """One arm as the report shows it."""
 
     name: str
@@ -194,7 +194,7 @@ class ArmFacts(Record):
     rung: str = ""
 
 
-class Flip(Record):
+class Flip(Record, frozen=True, kw_only=True):
     """A unit on which the two arms differ most, with both answers, for reading side by side."""
 
     suite: str
@@ -212,7 +212,7 @@ class Flip(Record):
     slices: dict[str, str] = {}
 
 
-class Facts(Record):
+class Facts(Record, frozen=True, kw_only=True):
     """facts.json: everything a report shows, and nothing that it would have to compute.
 
     reproduce: the command that made it.  hashes: policy, data, suite, prompts by name.

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from evalharness.records import GateRole, GateTest, JsonObject, Record
 
 
-class HubData(Record):
+class HubData(Record, frozen=True, kw_only=True):
     """A data set of the Hugging Face hub."""
 
     path: str
@@ -20,7 +20,7 @@ class HubData(Record):
     revision: str | None = None
 
 
-class CodeSpec(Record):
+class CodeSpec(Record, frozen=True, kw_only=True):
     """How a code suite's tests are written, see `records.CodeTask`.
 
     prompt_is_code: the sample's input is source that stands before the answer (HumanEval).
@@ -35,7 +35,7 @@ class CodeSpec(Record):
     memory_mb: int = 1024
 
 
-class DataSpec(Record):
+class DataSpec(Record, frozen=True, kw_only=True):
     """Where the held-out samples come from and which of their fields mean what.
 
     path or hf: exactly one, unless the command line gives --data.
@@ -54,7 +54,7 @@ class DataSpec(Record):
     code: CodeSpec | None = None
 
 
-class FewShotSpec(Record):
+class FewShotSpec(Record, frozen=True, kw_only=True):
     """Worked examples before the question, from the train split only."""
 
     train: str
@@ -65,7 +65,7 @@ class FewShotSpec(Record):
     encoder: str | None = None
 
 
-class RagSpec(Record):
+class RagSpec(Record, frozen=True, kw_only=True):
     """Passages found for the question: `documents` is a folder of texts or a JSONL file."""
 
     documents: str
@@ -74,7 +74,7 @@ class RagSpec(Record):
     chunk_words: int = 200
 
 
-class PromptSpec(Record):
+class PromptSpec(Record, frozen=True, kw_only=True):
     """How a sample becomes messages.
 
     template: Jinja2; sees `input`, `metadata`, `id` and every metadata field by its name.
@@ -89,7 +89,7 @@ class PromptSpec(Record):
     rag: RagSpec | None = None
 
 
-class GenerationSpec(Record):
+class GenerationSpec(Record, frozen=True, kw_only=True):
     """Decoding; what is left out is not sent."""
 
     temperature: float | None = 0.0
@@ -103,7 +103,7 @@ class GenerationSpec(Record):
     extra: JsonObject = {}
 
 
-class ExtractSpec(Record):
+class ExtractSpec(Record, frozen=True, kw_only=True):
     """From the answer to what is scored; one of `pattern`, `json_path`, `number`, `code`.
 
     pattern: regular expression; its first group (or the whole match) is kept.
@@ -120,7 +120,7 @@ class ExtractSpec(Record):
     strip: bool = True
 
 
-class MetricSpec(Record):
+class MetricSpec(Record, frozen=True, kw_only=True):
     """A metric by name, with its options; `label` is how results call it (the name if None)."""
 
     name: str
@@ -133,7 +133,7 @@ class MetricSpec(Record):
         return self.label or self.name
 
 
-class GateSpec(Record):
+class GateSpec(Record, frozen=True, kw_only=True):
     """One condition of the verdict; the keys that a test needs are checked when it is read."""
 
     metric: str
@@ -148,7 +148,7 @@ class GateSpec(Record):
     recorded: Literal["refused", "allowed"] = "refused"
 
 
-class LooksSpec(Record):
+class LooksSpec(Record, frozen=True, kw_only=True):
     """How alpha is shared out when the same evidence may be judged more than once.
 
     candidates: how many candidates may be tried; looks: how often samples may be added.
@@ -159,7 +159,7 @@ class LooksSpec(Record):
     spending: Literal["obrien_fleming", "pocock"] = "obrien_fleming"
 
 
-class Policy(Record):
+class Policy(Record, frozen=True, kw_only=True):
     """What READY means for this suite. alpha is one-sided; levels of shown intervals are 1-2a."""
 
     alpha: float = 0.05
@@ -169,7 +169,7 @@ class Policy(Record):
     ledger: LooksSpec | None = None
 
 
-class Suite(Record):
+class Suite(Record, frozen=True, kw_only=True):
     """A held-out set, how it is asked, how it is scored and what READY means.
 
     base: the folder that relative paths start from.  sha256: of what it says, not of its file.
@@ -188,7 +188,7 @@ class Suite(Record):
     sha256: str = ""
 
 
-class PriceSpec(Record):
+class PriceSpec(Record, frozen=True, kw_only=True):
     """US dollars per million tokens, or per hour of a dedicated endpoint."""
 
     prompt_usd_per_mtok: float | None = None
@@ -198,7 +198,7 @@ class PriceSpec(Record):
     source: str | None = None
 
 
-class Baseline(Record):
+class Baseline(Record, frozen=True, kw_only=True):
     """A named arm: a prompt program and a client, or a recording.
 
     model: what `--model` would take (`provider/name`, a recording's path).

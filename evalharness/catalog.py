@@ -1,0 +1,141 @@
+"""Names -> objects: built-in metrics, clients and sources, and plug-ins by entry point.
+
+Reads: installed distributions' entry points, and only for a name that is not built in.
+Gives: metric and client factories.
+Depends on: contracts, errors.  Imports nothing that it names until it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from evalharness.errors import SpecError, did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from evalharness.contracts import Metric
+    from evalharness.records import JsonObject
+
+METRICS: dict[str, str] = {
+    "exact_match": "evalharness.metrics.exact:ExactMatch",
+    "f1": "evalharness.metrics.token_f1:TokenF1",
+    "squad_em": "evalharness.metrics.token_f1:SquadExactMatch",
+    "numeric_match": "evalharness.metrics.numeric:NumericMatch",
+    "multiple_choice": "evalharness.metrics.choice:MultipleChoice",
+    "contains": "evalharness.metrics.pattern:Contains",
+    "regex": "evalharness.metrics.pattern:RegexMatch",
+    "accuracy": "evalharness.metrics.classify:Accuracy",
+    "macro_f1": "evalharness.metrics.classify:MacroF1",
+    "bleu": "evalharness.metrics.bleu:Bleu",
+    "chrf": "evalharness.metrics.chrf:Chrf",
+    "rouge_1": "evalharness.metrics.rouge:Rouge1",
+    "rouge_2": "evalharness.metrics.rouge:Rouge2",
+    "rouge_l": "evalharness.metrics.rouge:RougeL",
+    "rouge_lsum": "evalharness.metrics.rouge:RougeLsum",
+    "error_rate": "evalharness.metrics.outcomes:ErrorRate",
+    "unparsed_rate": "evalharness.metrics.outcomes:UnparsedRate",
+    "truncation_rate": "evalharness.metrics.outcomes:TruncationRate",
+    "refusal_rate": "evalharness.metrics.outcomes:RefusalRate",
+    "latency_mean_s": "evalharness.metrics.outcomes:LatencyMean",
+    "latency_p50_s": "evalharness.metrics.outcomes:LatencyP50",
+    "latency_p95_s": "evalharness.metrics.outcomes:LatencyP95",
+    "latency_p99_s": "evalharness.metrics.outcomes:LatencyP99",
+    "ttft_p50_s": "evalharness.metrics.outcomes:TtftP50",
+    "ttft_p95_s": "evalharness.metrics.outcomes:TtftP95",
+    "cost_usd": "evalharness.metrics.outcomes:CostUsd",
+    "prompt_tokens": "evalharness.metrics.outcomes:PromptTokens",
+    "completion_tokens": "evalharness.metrics.outcomes:CompletionTokens",
+}
+"""Metric name -> "module:attribute". One line each; the attribute is called with the options."""
+
+CLIENTS: dict[str, str] = {
+    "openai": "evalharness.clients.openai_http:open_openai",
+    "replay": "evalharness.clients.replay:open_replay",
+    "scripted": "evalharness.clients.scripted:open_scripted",
+}
+"""Provider name -> "module:function"; the function is called with (model, ClientSettings)."""
+
+GROUPS = {"metric": "evalharness.metrics", "client": "evalharness.clients"}
+
+
+def load(name: str, kind: str, table: Mapping[str, str], *, where: str | None = None) -> Any:
+    """The object that `name` stands for. Any: the caller knows what its table holds.
+
+    kind: "metric" or "client".  where: file and path, for the error.
+    Raises SpecError for an unknown name (with the nearest known one), for a plug-in that cannot
+    load (with its distribution) and for a name that two plug-ins claim.
+    """
+    target = table.get(name)
+    if target is not None:
+        module, _, attribute = target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    plugins = entry_points(kind)
+    found = [point for point in plugins if point.name == name]
+    if not found:
+        known = sorted({*table, *(point.name for point in plugins)})
+        near = did_you_mean(name, known)
+        raise SpecError(
+            f"unknown {kind} '{name}'",
+            where=where,
+            mend=f"{near + ' ' if near else ''}`evalharness list {kind}s` names all {len(known)}",
+        )
+    if len(found) > 1:
+        owners = ", ".join(sorted(owner(point) for point in found))
+        raise SpecError(f"{kind} '{name}' is claimed by several packages: {owners}", where=where)
+    try:
+        return found[0].load()
+    except Exception as error:
+        raise SpecError(
+            f"{kind} '{name}' of {owner(found[0])} cannot be loaded: {error!r}",
+            where=where,
+            mend="repair or uninstall that package",
+        ) from error
+
+
+def entry_points(kind: str) -> list[EntryPoint]:
+    """Plug-ins installed for `kind`; looked at only when a name is not built in, or listed."""
+    from importlib.metadata import entry_points as installed
+
+    return list(installed(group=GROUPS[kind]))
+
+
+def owner(point: EntryPoint) -> str:
+    """The distribution that an entry point comes from, with its version."""
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def make_metric(name: str, options: JsonObject, *, where: str | None = None) -> Metric:
+    """A metric by its name in a suite, with its options.
+
+    Raises SpecError for an unknown name or option, or an option's wrong value.
+    """
+    factory = load(name, "metric", METRICS, where=where)
+    return call_with_options(factory, options, what=f"metric '{name}'", where=where)
+
+
+def call_with_options(
+    factory: Callable[..., Any], options: JsonObject, *, what: str, where: str | None
+) -> Any:  # Any: what the factory makes
+    """Call a factory with options from a file; refuses unknown ones by name."""
+    known = [
+        parameter.name
+        for parameter in inspect.signature(factory).parameters.values()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    for option in options:
+        if option not in known:
+            near = did_you_mean(option, known)
+            listed = ", ".join(known) or "none"
+            raise SpecError(
+                f"{what} has no option '{option}'",
+                where=where,
+                mend=near or f"its options: {listed}",
+            )
+    try:
+        return factory(**options)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{what}: {error}", where=where) from error
