@@ -277,3 +277,8 @@ def digest(spec: Suite | Policy | MetricSpec | Baseline) -> str:
     elif isinstance(spec, Baseline):
         spec = msgspec.structs.replace(spec, base="")
     return hashlib.sha256(msgspec.json.encode(spec, order="sorted")).hexdigest()
+
+
+def digest_parts(*parts: str | None) -> str:
+    """sha256 of a few texts, kept apart; None differs from an empty text."""
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

@@ -1,0 +1,242 @@
+"""The append-only journal: one whole JSON line a record; the truth about what was answered.
+
+Reads and writes: outcomes.jsonl, evidence.jsonl.  Gives: append, recover, index, read back.
+Depends on: records, files, keys.
+A journal killed at any byte is cut back to its last whole line and goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, TypeVar
+
+import msgspec
+
+from evalharness.errors import StoreError
+from evalharness.records import FORMAT, Evidence, Outcome, Record
+from evalharness.store.files import writing
+from evalharness.store.keys import unit_hash
+
+SYNC_EVERY = 64
+"""Records between two fsyncs: measured at 0.13 ms CPU each 64, against 6.8 ms each one."""
+
+
+class OutcomeEntry(Record, frozen=True, kw_only=True):
+    """One line of outcomes.jsonl."""
+
+    id: str
+    key: str
+    outcome: Outcome
+    repeat: int = 0
+
+
+class EvidenceEntry(Record, frozen=True, kw_only=True):
+    """One line of evidence.jsonl. `name`: what gathered it, e.g. "execution" or a judge's name."""
+
+    id: str
+    name: str
+    evidence: Evidence
+    key: str = ""
+    repeat: int = 0
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line of a journal; later formats may add keys."""
+
+    format: int
+    file: str
+
+
+class _Place(msgspec.Struct):
+    """The fields by which a line is found; the rest is skipped without being built."""
+
+    id: str
+    repeat: int = 0
+
+
+Entry = TypeVar("Entry", OutcomeEntry, EvidenceEntry)
+
+
+class JournalWriter(Generic[Entry]):
+    """Appends whole lines to one file; opening it cuts off a torn last line.
+
+    Use as a context manager.  Raises WriteError when a line cannot be written whole.
+    """
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        self.path = path
+        self._encoder = msgspec.json.Encoder()
+        self._unsynced = 0
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cut_torn_line(path)
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            if os.fstat(self._file).st_size == 0:
+                header = Header(format=FORMAT, file=name)
+                os.write(self._file, self._encoder.encode(header) + b"\n")
+
+    def append(self, entry: Entry) -> None:
+        """Write one record; it survives the death of this process when this returns."""
+        self._write(self._encoder.encode(entry) + b"\n")
+
+    def append_many(self, entries: list[Entry]) -> None:
+        """Write several records with one call to the system."""
+        self._write(self._encoder.encode_lines(entries), count=len(entries))
+
+    def _write(self, lines: bytes, *, count: int = 1) -> None:
+        with writing(self.path):
+            end = os.fstat(self._file).st_size
+            written = os.write(self._file, lines)
+            if written != len(lines):
+                os.ftruncate(self._file, end)
+                raise OSError(28, "the disk took only part of a line (it is full)")
+            self._unsynced += count
+            if self._unsynced >= SYNC_EVERY:
+                self.sync()
+
+    def sync(self) -> None:
+        """Make everything appended so far survive the death of the machine."""
+        with writing(self.path):
+            os.fdatasync(self._file) if hasattr(os, "fdatasync") else os.fsync(self._file)
+            self._unsynced = 0
+
+    def __enter__(self) -> JournalWriter[Entry]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        try:
+            self.sync()
+        finally:
+            os.close(self._file)
+
+
+def cut_torn_line(path: Path) -> int:
+    """Cut a file back to its last whole line; gives the bytes cut off. A missing file is left."""
+    if not path.exists():
+        return 0
+    with path.open("r+b") as file:
+        size = end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
+                break
+            end = start
+        if end < size:
+            file.truncate(end)
+        return size - end
+
+
+class JournalReader(Generic[Entry]):
+    """Finds records by (sample id, repeat[, name]) with a few bytes of memory a record.
+
+    The last line of a unit counts: an answer that replaces an earlier failure stands below it.
+    Raises StoreError for a foreign or damaged file, with the line.
+    """
+
+    def __init__(self, path: Path, entry: type[Entry], *, name: str) -> None:
+        self.path = path
+        self._decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(entry)
+        self._file = path.open("rb") if path.exists() else None
+        self._hashes, self._offsets = self._scan(name)
+
+    def _scan(self, name: str) -> tuple[array[int], array[int]]:
+        """Hashes of units in rising order, and where in the file each one's line starts."""
+        hashes, offsets = array("Q"), array("Q")
+        place = msgspec.json.Decoder(_Place)
+        offset = 0
+        for number, line in enumerate(self._file or (), start=1):
+            start, offset = offset, offset + len(line)
+            if not line.endswith(b"\n"):
+                break  # torn by a kill: the next writer cuts it off
+            if number == 1:
+                check_header(line, name, self.path)
+                continue
+            try:
+                found = place.decode(line)
+            except msgspec.DecodeError as error:
+                raise StoreError(
+                    f"a damaged line: {error}",
+                    where=f"{self.path}:{number}",
+                    mend="delete that line and run the command again; the sample is asked anew",
+                ) from error
+            hashes.append(unit_hash(found.id, found.repeat))
+            offsets.append(start)
+        return sort_together(hashes, offsets)
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def find(self, sample_id: str, repeat: int) -> list[Entry]:
+        """Every record of a unit, oldest first; empty if there is none."""
+        wanted = unit_hash(sample_id, repeat)
+        place = bisect_left(self._hashes, wanted)
+        found: list[Entry] = []
+        while place < len(self._hashes) and self._hashes[place] == wanted:
+            entry = self._read(self._offsets[place])
+            if entry.id == sample_id and entry.repeat == repeat:
+                found.append(entry)
+            place += 1
+        return found
+
+    def _read(self, offset: int) -> Entry:
+        if self._file is None:
+            raise StoreError("the journal is closed", where=str(self.path))
+        self._file.seek(offset)
+        return self._decoder.decode(self._file.readline())
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Every record in the order written."""
+        if self._file is None:
+            return
+        self._file.seek(0)
+        self._file.readline()
+        for line in self._file:
+            if line.endswith(b"\n"):
+                yield self._decoder.decode(line)
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def sort_together(hashes: array[int], offsets: array[int]) -> tuple[array[int], array[int]]:
+    """Both arrays in rising order of the first; equal hashes keep the order of their offsets."""
+    if len(hashes) < 2:
+        return hashes, offsets
+    import numpy as np
+
+    order = np.argsort(np.frombuffer(hashes, dtype=np.uint64), kind="stable")
+    by_hash, by_offset = array("Q"), array("Q")
+    by_hash.frombytes(np.frombuffer(hashes, dtype=np.uint64)[order].tobytes())
+    by_offset.frombytes(np.frombuffer(offsets, dtype=np.uint64)[order].tobytes())
+    return by_hash, by_offset
+
+
+def check_header(line: bytes, name: str, path: Path) -> None:
+    """Refuse a file that is not ours or of a later format. Raises StoreError."""
+    try:
+        header = msgspec.json.decode(line, type=Header)
+    except msgspec.DecodeError as error:
+        raise StoreError(
+            "not a file of evalharness: its first line is no header", where=f"{path}:1"
+        ) from error
+    if header.file != name:
+        raise StoreError(f"a '{header.file}' file where '{name}' is expected", where=f"{path}:1")
+    if header.format > FORMAT:
+        raise StoreError(
+            f"written in format {header.format}; this version reads up to {FORMAT}",
+            where=f"{path}:1",
+            mend="update evalharness",
+        )
