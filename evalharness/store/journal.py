@@ -194,16 +194,6 @@ class JournalReader(Generic[Entry]):
         self._file.seek(offset)
         return self._decoder.decode(self._file.readline())
 
-    def __iter__(self) -> Iterator[Entry]:
-        """Every record in the order written."""
-        if self._file is None:
-            return
-        self._file.seek(0)
-        self._file.readline()
-        for line in self._file:
-            if line.endswith(b"\n"):
-                yield self._decoder.decode(line)
-
     def close(self) -> None:
         """Close the file; may be called twice."""
         if self._file is not None:
@@ -222,6 +212,16 @@ def sort_together(hashes: array[int], offsets: array[int]) -> tuple[array[int], 
     by_hash.frombytes(np.frombuffer(hashes, dtype=np.uint64)[order].tobytes())
     by_offset.frombytes(np.frombuffer(offsets, dtype=np.uint64)[order].tobytes())
     return by_hash, by_offset
+
+
+def read_entries(path: Path, entry: type[Entry]) -> Iterator[Entry]:
+    """Every whole record of a journal in the order written, without an index."""
+    decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(entry)
+    with path.open("rb") as file:
+        file.readline()
+        for line in file:
+            if line.endswith(b"\n"):
+                yield decoder.decode(line)
 
 
 def check_header(line: bytes, name: str, path: Path) -> None:

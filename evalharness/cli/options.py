@@ -1,0 +1,151 @@
+"""Options that several verbs share, and what they become.
+
+Depends on: click, stages.options.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from evalharness.errors import UsageError
+from evalharness.stages.options import RunOptions
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+REPORT_FORMATS = ("html", "md", "json", "junit")
+
+
+def shared(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Several options as one decorator."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+OUT = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder that holds runs.",
+)
+DATA = click.option(
+    "--data",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="This held-out file instead of the suite's source.",
+)
+LIMIT = click.option("--limit", type=click.IntRange(min=1), help="The first N samples only.")
+SEED = click.option("--seed", type=int, help="Seed of decoding and resampling.")
+QUIET = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+JSON = click.option("--json", "as_json", is_flag=True, help="The same facts as JSON.")
+FIELDS = click.option(
+    "--fields",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="A recording's own field names, e.g. output=solution.",
+)
+REPORTS = click.option(
+    "--reports",
+    default="html,md,json,junit",
+    show_default=True,
+    help="Which reports to write, or none.",
+)
+GENERATING = shared(
+    click.option("--max-connections", type=click.IntRange(min=1), help="Requests in flight."),
+    click.option(
+        "--max-cost",
+        type=click.FloatRange(min=0),
+        metavar="USD",
+        help="Stop before this is exceeded.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Ask again what the response cache holds."),
+    click.option("--shard", metavar="K/N", help="Part K of N of the samples, by hash of their id."),
+)
+EVERY_RUN = shared(OUT, DATA, LIMIT, SEED, FIELDS, QUIET, JSON)
+
+
+def run_options(  # noqa: PLR0913 - the options of a command line, by name
+    *,
+    out: Path,
+    data: Path | None,
+    limit: int | None,
+    seed: int | None,
+    fields: Sequence[str] = (),
+    max_connections: int | None = None,
+    max_cost: float | None = None,
+    no_cache: bool = False,
+    shard: str | None = None,
+) -> RunOptions:
+    """What the shared options mean. Raises UsageError."""
+    return RunOptions(
+        out=out,
+        data=data,
+        limit=limit,
+        seed=seed,
+        shard=parse_shard(shard),
+        max_connections=max_connections,
+        max_cost_usd=max_cost,
+        cache_dir=None if no_cache else cache_folder(),
+        session=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{uuid.uuid4().hex[:6]}",
+        fields=parse_fields(fields),
+        environment=dict(os.environ),
+    )
+
+
+def cache_folder() -> Path:
+    """Where the response cache lives: EVALHARNESS_CACHE_DIR or the platform's cache folder."""
+    chosen = os.environ.get("EVALHARNESS_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("evalharness")
+
+
+def parse_shard(text: str | None) -> tuple[int, int] | None:
+    """K/N as two numbers. Raises UsageError."""
+    if text is None:
+        return None
+    k, slash, n = text.partition("/")
+    if not (slash and k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
+        raise UsageError(
+            f"--shard takes K/N with 1 <= K <= N, got '{text}'", mend="e.g. --shard 1/4"
+        )
+    return int(k), int(n)
+
+
+def parse_fields(pairs: Sequence[str]) -> dict[str, str]:
+    """["output=solution"] as a mapping; commas separate too. Raises UsageError."""
+    fields: dict[str, str] = {}
+    for pair in (part for text in pairs for part in text.split(",") if part):
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise UsageError(
+                f"--fields takes OURS=THEIRS, got '{pair}'", mend="--fields output=text"
+            )
+        fields[ours] = theirs
+    return fields
+
+
+def parse_reports(text: str) -> tuple[str, ...]:
+    """Comma-separated names as a tuple; `none` as nothing. Raises UsageError."""
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if names == ("none",):
+        return ()
+    unknown = [name for name in names if name not in REPORT_FORMATS]
+    if unknown:
+        raise UsageError(
+            f"no report format '{unknown[0]}'", mend=f"any of {', '.join(REPORT_FORMATS)}, or none"
+        )
+    return names

@@ -1,0 +1,161 @@
+"""What `--model M` means: a run folder, a baseline file, a recording, a name, a provider's model.
+
+Reads: the file system, to see what exists; baseline files.  Gives: `Arm`s.
+Depends on: spec, store, catalog, errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from evalharness.catalog import CLIENTS, entry_points
+from evalharness.errors import UsageError, did_you_mean
+from evalharness.spec.locate import baseline_names, roots
+from evalharness.spec.read import read_baseline
+from evalharness.spec.suite import Baseline, GenerationSpec, PriceSpec, PromptSpec
+from evalharness.store.runs import RunFolder, is_run, load_run
+
+RECORDING_SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz", ".txt", ".gz")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One model as one command uses it.
+
+    name: how results call it.  reference: as the user wrote it.
+    run: an existing run, taken as it is.  Otherwise `provider` and `model` name a client.
+    prompt, generation, price, options, outputs: from a baseline file, None or empty without.
+    """
+
+    name: str
+    reference: str
+    run: RunFolder | None = None
+    provider: str = ""
+    model: str = ""
+    prompt: PromptSpec | None = None
+    generation: GenerationSpec | None = None
+    price: PriceSpec | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    base: Path | None = None
+    where: str = ""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the answers come from a file."""
+        return self.provider == "replay"
+
+
+def resolve(reference: str, *, suite: str = "") -> Arm:
+    """The arm that a reference means; tried in the order of the contract.
+
+    suite: its name; a baseline may be called by `name` alone where `<suite>/<name>` exists.
+    Raises UsageError for a reference that means nothing.
+    """
+    path = Path(reference)
+    if is_run(path):
+        run = load_run(path)
+        return Arm(name=run.manifest().arm, reference=reference, run=run)
+    if path.is_file():
+        return _from_file(path, reference)
+    named = baseline_names()
+    for name in (reference, f"{suite}/{reference}"):
+        if name in named:
+            return _from_file(named[name], reference)
+    recording = _named_recording(reference, suite)
+    if recording is not None:
+        return _from_file(recording, reference)
+    return _from_provider(reference, list(named))
+
+
+def _from_file(path: Path, reference: str) -> Arm:
+    if path.suffix in (".yaml", ".yml"):
+        return _from_baseline(read_baseline(path), path, reference)
+    if not path.name.endswith(RECORDING_SUFFIXES):
+        raise UsageError(
+            f"'{reference}' is neither a baseline (.yaml) nor recorded outputs",
+            mend=f"recorded outputs end in {', '.join(RECORDING_SUFFIXES[:5])}",
+        )
+    return Arm(name=_stem(path), reference=reference, provider="replay", model=str(path))
+
+
+def _from_baseline(baseline: Baseline, path: Path, reference: str) -> Arm:
+    beside = Path(baseline.base) / baseline.model
+    if beside.is_file():
+        provider, model = "replay", str(beside)
+    else:
+        provider, _, model = baseline.model.partition("/")
+        _check_provider(provider, baseline.model, place=f"{path}, model")
+        if provider == "replay" and not Path(model).is_file():
+            model = str(Path(baseline.base) / model)
+    return Arm(
+        name=baseline.name,
+        reference=reference,
+        provider=provider,
+        model=model,
+        prompt=baseline.prompt,
+        generation=baseline.generation,
+        price=baseline.price,
+        options=baseline.options,
+        outputs=baseline.outputs,
+        base=Path(baseline.base),
+        where=str(path),
+    )
+
+
+def _named_recording(reference: str, suite: str) -> Path | None:
+    """A recording below `baselines/`, by `<suite>/<name>` or `<name>` alone."""
+    for root in roots("baselines"):
+        for name in (reference, f"{suite}/{reference}"):
+            for suffix in (".jsonl", ".jsonl.gz"):
+                path = root / f"{name}{suffix}"
+                if path.is_file():
+                    return path
+    return None
+
+
+def _from_provider(reference: str, names: Sequence[str]) -> Arm:
+    provider, slash, model = reference.partition("/")
+    if not slash or not model:
+        near = did_you_mean(reference, [*names, *CLIENTS])
+        raise UsageError(
+            f"'{reference}' is no run folder, file, baseline or provider/model",
+            mend=near or "for example openai/gpt-4o-mini, outputs.jsonl or a name under baselines/",
+        )
+    _check_provider(provider, reference, place="--model")
+    name = model.rstrip("/").rpartition("/")[2] or model
+    return Arm(name=_stem(Path(name)), reference=reference, provider=provider, model=model)
+
+
+def _check_provider(provider: str, reference: str, *, place: str) -> None:
+    if provider in CLIENTS:
+        return
+    known = {*CLIENTS, *(point.name for point in entry_points("client"))}
+    if provider not in known:
+        near = did_you_mean(provider, known)
+        raise UsageError(
+            f"'{reference}' is no file, and '{provider}' is no provider",
+            where=place,
+            mend=near or f"providers: {', '.join(sorted(known))}; or check the file's path",
+        )
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    for suffix in RECORDING_SUFFIXES:
+        if name.endswith(suffix) and name != suffix:
+            return name[: -len(suffix)]
+    return name
+
+
+def distinct(arms: Sequence[Arm]) -> list[Arm]:
+    """The same arms, with names told apart: the second "base" becomes "base-2"."""
+    seen: dict[str, int] = {}
+    told_apart: list[Arm] = []
+    for arm in arms:
+        seen[arm.name] = seen.get(arm.name, 0) + 1
+        count = seen[arm.name]
+        told_apart.append(arm if count == 1 else replace(arm, name=f"{arm.name}-{count}"))
+    return told_apart

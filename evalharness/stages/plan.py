@@ -1,0 +1,226 @@
+"""plan: a suite and an arm -> what will be asked, and the run folder that holds it.
+
+Reads: the suite, the held-out data.  Writes: run.json.  Gives: `Plan`, its units and requests.
+Depends on: spec, data, prompts, clients (opened by name), store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from evalharness.contracts import Identity, PromptProgram, Source
+from evalharness.data.sources import open_source
+from evalharness.errors import DataError, UsageError
+from evalharness.prompts.build import build_program
+from evalharness.records import Request, Sample, Sampling
+from evalharness.spec.read import digest
+from evalharness.spec.suite import DataSpec, GenerationSpec, Suite
+from evalharness.stages.arms import Arm
+from evalharness.stages.options import RunOptions
+from evalharness.store.keys import derive_seed, request_key, sha256_of, unit_hash
+from evalharness.store.runs import Manifest, RunFolder, open_run
+
+SEED_BITS = 31
+"""Servers take seeds as signed 32-bit numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that `generate` needs to ask: samples, prompt program, decoding, where to write.
+
+    shows_prompt: whether the client reads messages; a recording does not, and none are rendered.
+    """
+
+    suite: Suite
+    arm: Arm
+    source: Source
+    program: PromptProgram
+    generation: GenerationSpec
+    identity: Identity
+    shows_prompt: bool
+    folder: RunFolder
+    seed: int
+
+    def chains(self) -> Iterator[tuple[int, tuple[Sample, ...]]]:
+        """(repeat, samples): samples of one chain are asked in order, chains in any order.
+
+        A chain is a whole conversation where its own answers become its history, one sample else.
+        """
+        chained = self.suite.data.turns == "all" and self._history() == "predicted"
+        for samples in conversations(self.source) if chained else singles(self.source):
+            for repeat in range(self.generation.repeats):
+                yield repeat, samples
+
+    def request(self, sample: Sample, repeat: int, answers: Sequence[str] = ()) -> Request:
+        """The question for one sample, rendered. Raises SpecError where the template fails."""
+        sampling = sampling_of(self.generation, self.seed, repeat)
+        messages = self.program.render(sample, answers) if self.shows_prompt else ()
+        key = (
+            request_key(self.identity, messages, sampling, repeat=repeat, tools=sample.tools)
+            if self.shows_prompt
+            else f"{unit_hash(sample.id, repeat):016x}"
+        )
+        return Request(
+            key=key,
+            sample_id=sample.id,
+            repeat=repeat,
+            messages=messages,
+            sampling=sampling,
+            tools=sample.tools,
+            input_sha256=sample.content_sha256,
+        )
+
+    def _history(self) -> str:
+        spec = self.arm.prompt or self.suite.prompt
+        return spec.history
+
+
+def make_plan(
+    suite: Suite, arm: Arm, identity: Identity, options: RunOptions, *, shows_prompt: bool
+) -> Plan:
+    """The plan of one arm over one suite, and its run folder (an earlier one if it asks the same).
+
+    Raises DataError, SpecError, UsageError before anything is asked.
+    """
+    source = heldout(suite, options)
+    prompt = arm.prompt or suite.prompt
+    generation = arm.generation or suite.generation
+    place = arm.where if arm.prompt else str(Path(suite.base) / "suite.yaml")
+    base = arm.base if arm.prompt and arm.base else Path(suite.base)
+    program = build_program(prompt, base=base, where=place, heldout=source)
+    seed = options.seed if options.seed is not None else (generation.seed or 0)
+    manifest = Manifest(
+        run="",
+        suite=suite,
+        arm=arm.name,
+        identity=identity,
+        data=source.where,
+        fingerprints={
+            "data": data_fingerprint(suite.data, suite, options),
+            "prompt": program.sha256 if shows_prompt else "",
+            "generation": sha256_of(generation),
+            "client": sha256_of(identity),
+        },
+        seed=seed,
+        limit=options.limit,
+        shard=f"{options.shard[0]}/{options.shard[1]}" if options.shard else None,
+        reference=arm.reference,
+        session=options.session,
+    )
+    return Plan(
+        suite=suite,
+        arm=arm,
+        source=source,
+        program=program,
+        generation=generation,
+        identity=identity,
+        shows_prompt=shows_prompt,
+        folder=open_run(options.out, manifest),
+        seed=seed,
+    )
+
+
+def heldout(suite: Suite, options: RunOptions) -> Source:
+    """The held-out samples that a command is about: --data, --limit and --shard applied.
+
+    Raises UsageError where the suite names no data and none is given, DataError for a bad file.
+    """
+    if suite.data.path is None and suite.data.hf is None and options.data is None:
+        raise UsageError(
+            f"suite '{suite.name}' names no data",
+            mend="give the held-out file with --data PATH",
+        )
+    source = open_source(
+        suite.data, base=Path(suite.base), override=options.data, limit=options.limit
+    )
+    return Shard(source, *options.shard) if options.shard else source
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Part k of n of a source, by hash of the sample's id; the parts are disjoint and complete."""
+
+    source: Source
+    k: int
+    n: int
+
+    @property
+    def where(self) -> str:
+        """The whole source's place."""
+        return self.source.where
+
+    def __iter__(self) -> Iterator[Sample]:
+        """The samples of this part; a conversation's turns stay together."""
+        for sample in self.source:
+            if unit_hash(conversation_id(sample), 0) % self.n == self.k - 1:
+                yield sample
+
+
+def singles(source: Source) -> Iterator[tuple[Sample, ...]]:
+    """Each sample alone."""
+    for sample in source:
+        yield (sample,)
+
+
+def conversations(source: Source) -> Iterator[tuple[Sample, ...]]:
+    """Neighbouring turns of one conversation together, in order."""
+    chain: list[Sample] = []
+    for sample in source:
+        if chain and conversation_id(chain[0]) != conversation_id(sample):
+            yield tuple(chain)
+            chain = []
+        chain.append(sample)
+    if chain:
+        yield tuple(chain)
+
+
+def conversation_id(sample: Sample) -> str:
+    """The id before "#turn"; the id itself where a sample is no turn."""
+    name, mark, turn = sample.id.rpartition("#")
+    return name if mark and turn.isdigit() else sample.id
+
+
+def sampling_of(generation: GenerationSpec, seed: int, repeat: int) -> Sampling:
+    """Decoding options of one repeat: the run's seed for the first, derived ones for the others."""
+    sent = None
+    if generation.seed is not None or seed:
+        sent = seed if repeat == 0 else derive_seed(seed, repeat) % 2**SEED_BITS
+    return Sampling(
+        temperature=generation.temperature,
+        max_tokens=generation.max_tokens,
+        top_p=generation.top_p,
+        stop=generation.stop,
+        seed=sent,
+        logprobs=generation.logprobs,
+        response_format=generation.response_format,
+        extra=generation.extra,
+    )
+
+
+def data_fingerprint(spec: DataSpec, suite: Suite, options: RunOptions) -> str:
+    """sha256 of the held-out file's bytes and of how they are read."""
+    read_as = sha256_of(msgspec.structs.replace(spec, path=None, train=None))
+    path = options.data or (Path(suite.base) / spec.path if spec.path else None)
+    if path is None:
+        return read_as
+    try:
+        with path.open("rb") as file:
+            return hashlib.sha256(
+                hashlib.file_digest(file, "sha256").digest() + read_as.encode()
+            ).hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"cannot read the held-out file: {error.strerror}",
+            where=str(path),
+            mend="check `data.path` in the suite, or give --data PATH",
+        ) from error
+
+
+def policy_hash(suite: Suite) -> str:
+    """sha256 of what READY means for a suite."""
+    return digest(suite.policy)

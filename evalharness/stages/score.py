@@ -1,0 +1,276 @@
+"""score: outcomes and evidence -> marks; calls no model and runs no program.
+
+Reads: the held-out data, outcomes.jsonl, evidence.jsonl.  Writes: marks.jsonl.
+Depends on: catalog (metrics by name), data (through a Source), store.
+Streams: a thousand units at a time are in memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from evalharness.catalog import make_metric
+from evalharness.contracts import ItemGroup, Metric, Rows, Source
+from evalharness.records import Answered, Asked, Evidence, Failed, Item, Outcome, Sample
+from evalharness.spec.suite import MetricSpec, Suite
+from evalharness.stages.extraction import Extractor, build_extractor
+from evalharness.stages.options import Progress, Report
+from evalharness.store.files import writing
+from evalharness.store.journal import EvidenceEntry, JournalReader, OutcomeEntry, read_entries
+from evalharness.store.marks import MarkHeader, MarkLine, MetricColumns
+from evalharness.store.runs import RunFolder
+
+CHUNK = 1000
+
+ALWAYS = ("error_rate",)
+OBSERVED = {
+    "latency_s": ("latency_mean_s", "latency_p50_s", "latency_p95_s", "latency_p99_s"),
+    "ttft_s": ("ttft_p50_s", "ttft_p95_s"),
+    "usage": ("prompt_tokens", "completion_tokens"),
+    "cost_usd": ("cost_usd",),
+}
+"""Outcome metrics that are scored without being asked for, where the answers carry the numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMetric:
+    """A metric under the name that results call it by."""
+
+    spec: MetricSpec
+    metric: Metric
+
+    @property
+    def label(self) -> str:
+        """The name in results."""
+        return self.spec.key
+
+
+@dataclass(slots=True)
+class Unit:
+    """One (sample, repeat) while it is scored."""
+
+    sample: Sample
+    repeat: int
+    outcome: Outcome
+    text: str | None = None
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    rows: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    best: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def unparsed(self) -> bool:
+        """Answered, but `extract` found nothing in the answer."""
+        return self.text is None and isinstance(self.outcome, Answered)
+
+
+def suite_metrics(suite: Suite, folder: RunFolder | None = None) -> list[NamedMetric]:
+    """The suite's metrics, those its gates need, and outcome metrics that the answers allow.
+
+    Raises SpecError for an unknown metric or option.
+    """
+    place = str(Path(suite.base) / "suite.yaml")
+    specs = list(suite.metrics)
+    labels = {spec.key for spec in specs}
+    gated = [gate.metric for gate in suite.policy.gates]
+    extra = [*ALWAYS, *(("unparsed_rate",) if suite.extract else ()), *observed(folder)]
+    for name in [*gated, *extra]:
+        if name not in labels:
+            labels.add(name)
+            specs.append(MetricSpec(name=name))
+    return [
+        NamedMetric(spec, make_metric(spec.name, spec.options, where=f"{place}, metrics[{number}]"))
+        for number, spec in enumerate(specs)
+    ]
+
+
+def observed(folder: RunFolder | None) -> list[str]:
+    """Outcome metrics for which the first answer of a run carries a number."""
+    if folder is None or not folder.outcomes_path.exists():
+        return []
+    for entry in itertools.islice(read_entries(folder.outcomes_path, OutcomeEntry), CHUNK):
+        if isinstance(entry.outcome, Answered):
+            completion = entry.outcome.completion
+            return [
+                name
+                for attribute, names in OBSERVED.items()
+                if getattr(completion, attribute) is not None
+                for name in names
+            ]
+    return []
+
+
+def score(suite: Suite, source: Source, folder: RunFolder, report: Report, *, repeats: int) -> None:
+    """Write marks.jsonl anew. Raises DataError, SpecError, StoreError, WriteError."""
+    metrics = suite_metrics(suite, folder)
+    extract = build_extractor(suite.extract, where=str(Path(suite.base) / "suite.yaml"))
+    arm = folder.manifest().arm
+    outcomes = JournalReader(folder.outcomes_path, OutcomeEntry, name="outcomes")
+    evidence = JournalReader(folder.evidence_path, EvidenceEntry, name="evidence")
+    part = folder.marks_path.with_suffix(".part")
+    encoder = msgspec.json.Encoder()
+    done = 0
+    try:
+        with writing(part), part.open("wb") as file:
+            header = MarkHeader(
+                metrics=tuple(columns_of(named) for named in metrics), suite=suite.name, arm=arm
+            )
+            file.write(encoder.encode(header) + b"\n")
+            for units in _chunks(source, outcomes, evidence, extract, repeats=repeats):
+                for named in metrics:
+                    measure_units(named, units)
+                file.write(encoder.encode_lines([_line(unit) for unit in units]))
+                done += len(units)
+                report(Progress(stage="score", arm=arm, done=done))
+        with writing(folder.marks_path):
+            part.replace(folder.marks_path)
+    finally:
+        outcomes.close()
+        evidence.close()
+        part.unlink(missing_ok=True)
+
+
+def columns_of(named: NamedMetric) -> MetricColumns:
+    """What marks.jsonl says of a metric."""
+    metric = named.metric
+    return MetricColumns(
+        label=named.label,
+        name=named.spec.name,
+        options=dict(named.spec.options),
+        version=metric.version,
+        signature=metric.signature,
+        direction=metric.direction,
+        kind=metric.kind,
+        scale=metric.scale,
+        sees=metric.sees,
+        low=metric.range[0],
+        high=metric.range[1],
+        columns=metric.columns,
+    )
+
+
+def _chunks(
+    source: Source,
+    outcomes: JournalReader[OutcomeEntry],
+    evidence: JournalReader[EvidenceEntry],
+    extract: Extractor | None,
+    *,
+    repeats: int,
+) -> Iterator[list[Unit]]:
+    """Units in the order of the data, all repeats of a sample in one chunk."""
+    samples = iter(source)
+    while batch := list(itertools.islice(samples, max(1, CHUNK // repeats))):
+        units = []
+        for sample in batch:
+            for repeat in range(repeats):
+                found = outcomes.find(sample.id, repeat)
+                outcome: Outcome = found[-1].outcome if found else Failed(kind="missing")
+                unit = Unit(sample, repeat, outcome)
+                if isinstance(outcome, Answered):
+                    text = outcome.completion.text
+                    unit.text = extract(text) if extract else text
+                    if len(evidence):
+                        gathered = evidence.find(sample.id, repeat)
+                        unit.evidence = {entry.name: entry.evidence for entry in gathered}
+                units.append(unit)
+        yield units
+
+
+def measure_units(named: NamedMetric, units: Sequence[Unit]) -> None:
+    """Fill in one metric's rows, by what the metric sees."""
+    metric, label = named.metric, named.label
+    if metric.sees == "outcomes":
+        asked = [
+            Asked(sample=u.sample, outcome=u.outcome, repeat=u.repeat, unparsed=u.unparsed)
+            for u in units
+        ]
+        _keep(label, units, metric.measure(asked))
+        return
+    if metric.sees == "groups":
+        _measure_groups(named, units)
+        return
+    parsed = [unit for unit in units if unit.text is not None]
+    if parsed:
+        _keep(label, parsed, metric.measure([_item(unit) for unit in parsed]))
+    _bound(label, metric, [unit for unit in units if unit.text is None])
+
+
+def _measure_groups(named: NamedMetric, units: Sequence[Unit]) -> None:
+    """One row a sample, on the line of its first repeat."""
+    groups: list[ItemGroup] = []
+    firsts: list[Unit] = []
+    for _, repeats in itertools.groupby(units, key=lambda unit: unit.sample.id):
+        members = list(repeats)
+        items = tuple(_item(unit) for unit in members if unit.text is not None)
+        firsts.append(members[0])
+        groups.append(
+            ItemGroup(sample=members[0].sample, items=items, n_failed=len(members) - len(items))
+        )
+        for unit in members[1:]:
+            unit.reasons[named.label] = "counted with the sample's first repeat"
+    _keep(named.label, firsts, named.metric.measure(groups))
+
+
+def _item(unit: Unit) -> Item:
+    outcome = unit.outcome
+    if not isinstance(outcome, Answered):
+        raise TypeError("only an answered unit is an item")
+    return Item(
+        sample=unit.sample,
+        completion=outcome.completion,
+        text=unit.text or "",
+        repeat=unit.repeat,
+        evidence=unit.evidence,
+    )
+
+
+def _keep(label: str, units: Sequence[Unit], rows: Rows) -> None:
+    """Put a metric's rows, or its reasons, on their units."""
+    scored = rows.scored_n.tolist()
+    for unit, row, is_scored, number in zip(
+        units, rows.rows_nk.tolist(), scored, itertools.count(), strict=False
+    ):
+        if is_scored:
+            unit.rows[label] = tuple(row)
+        else:
+            unit.reasons[label] = rows.reasons.get(number, "not scored")
+
+
+def _bound(label: str, metric: Metric, units: Sequence[Unit]) -> None:
+    """Failed units get the worst and the best row; unparsed answers the worst; see DESIGN 2.5."""
+    if not units:
+        return
+    bounds = metric.bounds([unit.sample for unit in units])
+    if bounds is None:
+        for unit in units:
+            unit.reasons[label] = "unparsed" if unit.unparsed else "failed"
+        return
+    worst, best = bounds[0].tolist(), bounds[1].tolist()
+    for unit, low, high in zip(units, worst, best, strict=True):
+        unit.rows[label] = tuple(low)
+        if not unit.unparsed:
+            unit.best[label] = tuple(high)
+
+
+def _line(unit: Unit) -> MarkLine:
+    outcome = unit.outcome
+    provenance = outcome.completion.provenance if isinstance(outcome, Answered) else None
+    return MarkLine(
+        id=unit.sample.id,
+        repeat=unit.repeat,
+        sha=unit.sample.content_sha256[:16],
+        cluster=unit.sample.cluster,
+        slices=unit.sample.slices,
+        failed=outcome.kind if isinstance(outcome, Failed) else None,
+        unparsed=unit.unparsed,
+        live=provenance is None or provenance.source == "live",
+        session=provenance.session if provenance else "",
+        rows=unit.rows,
+        best=unit.best,
+        reasons=unit.reasons,
+    )
