@@ -1,0 +1,102 @@
+"""One JSON document, read whole: its size is bounded, since memory grows with it.
+
+Reads: a JSON file, gzipped or not.  Gives: its value.
+Depends on: lines, errors.  Knows nothing of what the document means.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import orjson
+
+from evalharness.data.lines import READ_ERRORS, at, damage, open_bytes
+from evalharness.errors import DataError
+
+MAX_DOCUMENT_BYTES: Final = 256 * 2**20
+"""A larger document is refused; as JSON Lines the same data is streamed."""
+
+
+def read_document_bytes(path: Path) -> bytes:
+    """The document's bytes. Raises DataError if it is empty, too large or cannot be read."""
+    with open_bytes(path) as stream:
+        try:
+            text = stream.read(MAX_DOCUMENT_BYTES + 1)
+        except READ_ERRORS as error:
+            raise damage(path, 1, error) from error
+    if len(text) > MAX_DOCUMENT_BYTES:
+        raise DataError(
+            f"a JSON document of more than {MAX_DOCUMENT_BYTES // 2**20} MiB is not read whole",
+            where=str(path),
+            mend="write one object a line: `jq -c '.[]' FILE.json > FILE.jsonl`",
+        )
+    if not text.strip():
+        raise DataError("the file is empty", where=str(path), mend="check how it was written")
+    return text
+
+
+class _Wrapped(msgspec.Struct):
+    """A document whose list stands under `data`, as SQuAD and some exports write it."""
+
+    data: list[msgspec.Raw]
+
+
+def read_items(path: Path) -> list[msgspec.Raw]:
+    """The items of a JSON list, or of the list under `data`, each as its JSON text.
+
+    Raises DataError with the line where the JSON breaks, and for a document of another shape.
+    """
+    text = read_document_bytes(path)
+    try:
+        orjson.loads(text)  # says where it breaks; msgspec does not
+    except orjson.JSONDecodeError as error:
+        raise broken_document(path, text, error) from error
+    try:
+        if text.lstrip()[:1] == b"{":
+            return msgspec.json.decode(text, type=_Wrapped).data
+        return msgspec.json.decode(text, type=list[msgspec.Raw])
+    except msgspec.ValidationError as error:
+        raise DataError(
+            "expected a list of objects",
+            where=str(path),
+            mend='[{"id": "q1", "input": "...", "target": "..."}, ...], or one object a line in '
+            "a .jsonl file",
+        ) from error
+
+
+def read_pairs(path: Path) -> list[tuple[str, object]]:
+    """The top-level object as pairs in order, repeated keys kept; numbers as written.
+
+    Raises DataError if the document is no object.
+    """
+    text = read_document_bytes(path)
+    try:
+        orjson.loads(text)
+        pairs = json.loads(text, object_pairs_hook=_Pairs, parse_float=str, parse_int=str)
+    except orjson.JSONDecodeError as error:
+        raise broken_document(path, text, error) from error
+    if not isinstance(pairs, _Pairs):
+        raise DataError("expected a JSON object", where=str(path))
+    return pairs
+
+
+class _Pairs(list[tuple[str, object]]):
+    """A JSON object as its pairs, so that a repeated key is seen."""
+
+
+def broken_document(path: Path, text: bytes, error: orjson.JSONDecodeError) -> DataError:
+    """The refusal of a document that is no JSON, with a mend where it is JSON Lines."""
+    first = text.split(b"\n", 1)[0]
+    mend = "mend the document; `jq . FILE` shows where it breaks"
+    try:
+        orjson.loads(first)
+    except orjson.JSONDecodeError:
+        pass
+    else:
+        mend = "this is JSON Lines: name it .jsonl or set data.format: jsonl"
+    return DataError(
+        f"not JSON: {error.msg} at column {error.colno}", where=at(path, error.lineno), mend=mend
+    )

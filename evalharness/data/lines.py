@@ -1,0 +1,208 @@
+"""A file as numbered lines of UTF-8 bytes, in memory that does not grow with the file.
+
+Reads: plain or gzipped files, UTF-8 with or without a byte order mark, UTF-16 with one.
+Gives: `Line`s (blank ones too); what is wrong with one line is a DataError in its place, what is
+wrong with the file is raised.
+Depends on: errors.  Knows nothing of JSON, CSV or samples.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from evalharness.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+MAX_LINE_BYTES: Final = 16 * 2**20
+"""A longer line is refused: a sample of this size is a damaged file, not a question."""
+
+CHUNK_BYTES: Final = 1 << 16
+
+_PACKED: Final = {
+    b"PK\x03\x04": "a zip archive",
+    b"\x28\xb5\x2f\xfd": "compressed with zstandard",
+    b"\xfd7zXZ": "compressed with xz",
+    b"BZh": "compressed with bzip2",
+    b"PAR1": "a Parquet file",
+}
+
+
+class Line(NamedTuple):
+    """One line: its number, counted from 1, and its bytes without the line end."""
+
+    number: int
+    text: bytes
+
+
+def at(path: Path, number: int) -> str:
+    """Where a line is, as messages say it: `heldout.jsonl:4812`."""
+    return f"{path}:{number}"
+
+
+def require_file(path: Path) -> None:
+    """Refuse what is no file, naming the nearest file beside it.
+
+    Raises DataError.
+    """
+    if path.is_dir():
+        raise DataError("expected a file, found a folder", where=str(path), mend="name the file")
+    if not path.exists():
+        folder = path.parent
+        beside = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
+        near = did_you_mean(path.name, beside)
+        mend = near or "check the path, or give another file with --data PATH"
+        raise DataError("no such file", where=str(path), mend=mend)
+
+
+def open_bytes(path: Path) -> io.BufferedReader:
+    """The file's content as UTF-8 without a mark: unpacked if gzipped, recoded if UTF-16.
+
+    Raises DataError for what is no file, or is packed or encoded in another way.  Reading it may
+    raise EOFError, zlib.error, gzip.BadGzipFile or UnicodeDecodeError: see `damage`.
+    """
+    require_file(path)
+    try:
+        stream = path.open("rb")
+        if stream.peek(2)[:2] == b"\x1f\x8b":
+            stream.close()
+            # GzipFile is the raw stream of a buffered reader in all but its declared type.
+            stream = io.BufferedReader(gzip.open(path, "rb"), CHUNK_BYTES)  # type: ignore[type-var,assignment]
+        head = stream.peek(8)[:8]
+    except (OSError, EOFError, zlib.error) as error:
+        raise damage(path, 1, error) from error
+    for mark, what in _PACKED.items():
+        if head.startswith(mark):
+            stream.close()
+            raise DataError(
+                f"the file is {what}", where=str(path), mend="unpack it, or pack it with gzip"
+            )
+    return _without_mark(stream, head, path)
+
+
+def _without_mark(stream: io.BufferedReader, head: bytes, path: Path) -> io.BufferedReader:
+    """Take off a byte order mark; recode UTF-16; refuse UTF-32."""
+    if head.startswith(codecs.BOM_UTF8):
+        stream.read(len(codecs.BOM_UTF8))
+        return stream
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        stream.close()
+        raise DataError("the file is UTF-32", where=at(path, 1), mend="save it as UTF-8")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return io.BufferedReader(_Utf16AsUtf8(stream), CHUNK_BYTES)
+    return stream
+
+
+class _Utf16AsUtf8(io.RawIOBase):
+    """UTF-16 bytes read as UTF-8 bytes, a chunk at a time."""
+
+    def __init__(self, source: io.BufferedReader) -> None:
+        self._source = source
+        self._decoder = codecs.getincrementaldecoder("utf-16")()
+        self._pending = b""
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        while not self._pending and not self._ended:
+            chunk = self._source.read(CHUNK_BYTES)
+            self._ended = not chunk
+            self._pending = self._decoder.decode(chunk, final=self._ended).encode()
+        given = self._pending[: len(view)]
+        view[: len(given)] = given
+        self._pending = self._pending[len(given) :]
+        return len(given)
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
+
+
+def damage(path: Path, number: int, error: Exception) -> DataError:
+    """What a read error means to the owner of the file, at the line where it happened."""
+    if isinstance(error, UnicodeDecodeError):
+        return DataError(
+            f"the file is not the UTF-16 that its first bytes say: {error.reason}",
+            where=at(path, number),
+            mend="save it as UTF-8",
+        )
+    if isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
+        return DataError(
+            f"the gzip data is cut short or damaged: {error}",
+            where=at(path, number),
+            mend="copy or download the file again; `gzip -t` checks it",
+        )
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return DataError(f"cannot be read: {reason}", where=str(path), mend="check the file's rights")
+
+
+READ_ERRORS: Final = (OSError, EOFError, zlib.error, UnicodeDecodeError)
+"""What reading a stream of `open_bytes` may raise, all of it for `damage`."""
+
+
+def iter_lines(path: Path) -> Iterator[Line | DataError]:
+    """Every line in order; a DataError stands in the place of a line that cannot be used.
+
+    A line longer than MAX_LINE_BYTES or with NUL bytes is such an error; the lines after it follow.
+    Raises DataError for a file that cannot be read on.
+    """
+    number = 0
+    with open_bytes(path) as stream:
+        try:
+            while text := stream.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(text) > MAX_LINE_BYTES and not text.endswith(b"\n"):
+                    yield _too_long(path, number, stream)
+                elif b"\0" in text:
+                    yield _holds_nul(path, number, text)
+                else:
+                    yield Line(number, text.rstrip(b"\r\n"))
+        except READ_ERRORS as error:
+            raise damage(path, number + 1, error) from error
+
+
+def _too_long(path: Path, number: int, stream: io.BufferedReader) -> DataError:
+    """Skip the rest of the line in bounded memory and say how long it was."""
+    n_bytes = MAX_LINE_BYTES + 1
+    while rest := stream.readline(MAX_LINE_BYTES):
+        n_bytes += len(rest)
+        if rest.endswith(b"\n"):
+            break
+    return DataError(
+        f"the line has {n_bytes / 2**20:.1f} MiB, more than {MAX_LINE_BYTES // 2**20} MiB",
+        where=at(path, number),
+        mend="put one sample on each line; a file without line ends is read as one line",
+    )
+
+
+def _holds_nul(path: Path, number: int, text: bytes) -> DataError:
+    odd, even = text[1::2].count(0), text[0::2].count(0)
+    if max(odd, even) > len(text) // 4:
+        what, mend = "the line looks like UTF-16 without a byte order mark", "save it as UTF-8"
+    else:
+        what = f"the line holds a NUL byte at column {text.index(0) + 1}"
+        mend = "the file is damaged or was written while it was copied: take it again"
+    return DataError(what, where=at(path, number), mend=mend)
+
+
+def not_utf8(path: Path, number: int, text: bytes) -> DataError | None:
+    """The refusal of a line that is no UTF-8, naming the first wrong byte; None if it is fine."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return DataError(
+            f"not UTF-8: byte 0x{text[error.start]:02x} at column {error.start + 1}",
+            where=at(path, number),
+            mend="save the file as UTF-8, e.g. `iconv -f latin1 -t utf-8`",
+        )
+    return None

@@ -1,0 +1,213 @@
+"""One recorded entry as an outcome: what a recording may say about an answer.
+
+Reads: entries decoded from any form of recording.  Gives: `Outcome`s.
+Depends on: records, chat, errors.  Knows nothing of files or offsets.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from evalharness.data.chat import parse_tool_calls
+from evalharness.errors import DataError
+from evalharness.records import (
+    FAILURE_KINDS,
+    Answered,
+    Completion,
+    Failed,
+    FailureKind,
+    Finish,
+    Outcome,
+    Provenance,
+    TokenLogprob,
+    ToolCall,
+    Usage,
+)
+
+_FINISH: Final[dict[str, Finish]] = {
+    "stop": "stop",
+    "eos": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "tool": "tool",
+    "tool_calls": "tool",
+    "tool_use": "tool",
+    "function_call": "tool",
+    "filtered": "filtered",
+    "content_filter": "filtered",
+    "safety": "filtered",
+}
+"""What providers call the end of an answer -> our name for it; any other is `unknown`."""
+
+
+class RecordedUsage(msgspec.Struct, frozen=True):
+    """Tokens as the recording counts them; keys that we do not know are passed over."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a recording. Keys that mean nothing to us are passed over.
+
+    output or outputs: one answer, or one a repeat; null is no answer.
+    latency_s, ttft_s, cost_usd: a number, or with `outputs` a list of one a repeat.
+    error: a text, or an object with a kind or type and a message.
+    """
+
+    id: str | int | float | None = None
+    repeat: int | None = None
+    output: str | int | float | bool | list[str | None] | None = None
+    outputs: list[str | None] | None = None
+    latency_s: float | list[float | None] | None = None
+    ttft_s: float | list[float | None] | None = None
+    cost_usd: float | list[float | None] | None = None
+    usage: RecordedUsage | None = None
+    error: str | dict[str, Any] | None = None  # Any: a provider's own error object
+    finish_reason: str | list[str | None] | None = None
+    logprobs: Any = None  # Any: three forms in use, parsed when the answer is asked for
+    tool_calls: list[Any] | None = None  # Any: parsed by `chat`
+    input_sha256: str | None = None
+    served_model: str | None = None
+    session: str | None = None
+    taken_at: str | None = None
+
+    def answers(self) -> list[str | None] | None:
+        """The answers by repeat where the entry holds several, else None."""
+        if self.outputs is not None:
+            return self.outputs
+        return self.output if isinstance(self.output, list) else None
+
+
+FIELDS: Final[tuple[str, ...]] = Entry.__struct_fields__
+"""Every name that `--fields` and `outputs: {fields: ...}` can map."""
+
+
+def outcome(entry: Entry, repeat: int, *, text: str | None, where: str) -> Outcome:
+    """What the recording says about one repeat.
+
+    text: the answer, None if the entry holds null.
+    An entry with an error is Failed whatever else it holds; its kind is the error's own if that is
+    one of FAILURE_KINDS.  No text and no tool calls is Failed("empty").
+    Raises DataError for numbers that cannot be: negative seconds, a logprob that is no number.
+    """
+    if entry.error:
+        return _failed(entry.error)
+    calls = _tool_calls(entry, where)
+    if text is None and not calls:
+        filtered = _finish(entry, repeat) == "filtered"
+        return Failed(kind="content_filter" if filtered else "empty", detail="recorded as null")
+    return Answered(
+        completion=Completion(
+            text=text or "",
+            finish=_finish(entry, repeat),
+            tool_calls=calls,
+            usage=_usage(entry, where),
+            latency_s=_amount(entry.latency_s, repeat, "latency_s", where),
+            ttft_s=_amount(entry.ttft_s, repeat, "ttft_s", where),
+            cost_usd=_amount(entry.cost_usd, repeat, "cost_usd", where),
+            logprobs=_logprobs(entry.logprobs, where),
+            served_model=entry.served_model,
+            provenance=Provenance(
+                source="recorded", session=entry.session or "", taken_at=entry.taken_at
+            ),
+        )
+    )
+
+
+def _failed(error: str | dict[str, Any]) -> Failed:  # Any: see Entry.error
+    if isinstance(error, str):
+        kind = _kind(error)
+        return Failed(kind=kind, detail="" if error == kind else error)
+    named = [error.get(key) for key in ("kind", "type", "code")]
+    kinds = [_kind(name) for name in named if isinstance(name, str)]
+    known = [kind for kind in kinds if kind != "unknown"]
+    message = error.get("message") or error.get("detail") or next(filter(None, named), "")
+    return Failed(kind=known[0] if known else "unknown", detail=str(message))
+
+
+def _kind(text: str) -> FailureKind:
+    return text if text in FAILURE_KINDS else "unknown"  # type: ignore[return-value]
+
+
+def _finish(entry: Entry, repeat: int) -> Finish:
+    reason = entry.finish_reason
+    if isinstance(reason, list):
+        reason = reason[repeat] if repeat < len(reason) else None
+    return _FINISH.get((reason or "").lower(), "unknown")
+
+
+def _amount(
+    value: float | list[float | None] | None, repeat: int, name: str, where: str
+) -> float | None:
+    """The number for this repeat. Raises DataError if it is negative or its list too short."""
+    if isinstance(value, list):
+        if repeat >= len(value):
+            raise DataError(
+                f"{name} has {len(value)} numbers for repeat {repeat + 1}",
+                where=where,
+                mend="one number for all repeats, or a list of one a repeat",
+            )
+        value = value[repeat]
+    if value is not None and value < 0:
+        raise DataError(
+            f"{name} is negative: {value}", where=where, mend="leave out what is not known"
+        )
+    return value
+
+
+def _usage(entry: Entry, where: str) -> Usage | None:
+    used = entry.usage
+    if used is None:
+        return None
+    if min(used.prompt_tokens, used.completion_tokens) < 0:
+        raise DataError("usage has a negative number of tokens", where=where)
+    return Usage(
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        cached_tokens=used.cached_tokens,
+        reasoning_tokens=used.reasoning_tokens,
+    )
+
+
+def _tool_calls(entry: Entry, where: str) -> tuple[ToolCall, ...]:
+    return parse_tool_calls(entry.tool_calls, where) if entry.tool_calls else ()
+
+
+def _logprobs(value: Any, where: str) -> tuple[TokenLogprob, ...] | None:  # Any: see Entry
+    """Token log-probabilities from any of three forms.
+
+    [{"token", "logprob", "top"}]; OpenAI's {"content": [{..., "top_logprobs": [...]}]}; and
+    Together's {"tokens": [...], "token_logprobs": [...]}.
+    """
+    if value is None:
+        return None
+    try:
+        if isinstance(value, dict) and "tokens" in value:
+            pairs = zip(value["tokens"], value["token_logprobs"], strict=True)
+            return tuple(
+                TokenLogprob(token=token, logprob=number)
+                for token, number in pairs
+                if number is not None  # the first prompt token has none
+            )
+        tokens = value["content"] if isinstance(value, dict) else value
+        return tuple(_token(token) for token in tokens)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"logprobs cannot be read: {error!r}",
+            where=where,
+            mend='[{"token": "Hi", "logprob": -0.1}, ...]',
+        ) from error
+
+
+def _token(token: Any) -> TokenLogprob:  # Any: see Entry
+    top = token.get("top") or token.get("top_logprobs") or {}
+    if isinstance(top, list):
+        top = {other["token"]: other["logprob"] for other in top}
+    return TokenLogprob(token=token["token"], logprob=token["logprob"], top=top)

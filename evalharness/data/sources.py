@@ -1,0 +1,136 @@
+"""Held-out sets as streams of samples.
+
+Reads: the suite's `data` block, files, hub data sets.  Gives: a Source.
+Depends on: rows, samples, squad, hub, identity, errors.  Knows nothing of models or prompts.
+JSON Lines, CSV and plain lines are streamed: memory does not grow with the file beyond 10 bytes a
+sample, for finding duplicate ids.  A JSON document (SQuAD) is read whole, at most 256 MiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from evalharness.contracts import Source
+from evalharness.data.identity import SeenIds
+from evalharness.data.lines import require_file
+from evalharness.data.rows import FORMATS, Row, RowFormat, format_of, iter_rows
+from evalharness.data.samples import SampleMaker
+from evalharness.data.squad import is_squad, squad_samples
+from evalharness.errors import DataError, UsageError, did_you_mean
+from evalharness.records import Sample
+from evalharness.spec.suite import DataSpec
+
+
+def open_source(
+    spec: DataSpec, *, base: Path, override: Path | None = None, limit: int | None = None
+) -> Source:
+    """The held-out set of a suite, ready to be iterated, as often as wanted.
+
+    base: where relative paths of the suite start.  override: `--data`, taken as it is.
+    limit: the first samples only.
+    Raises DataError for a file that is absent or of unknown format, SpecError for a wrong mapping,
+    UsageError for a limit below 1.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit must be at least 1, got {limit}")
+    if override is not None or spec.path is not None:
+        path = override if override is not None else base / str(spec.path)
+        return FileSource(path, spec, fmt=resolve_format(path, spec, given=override), limit=limit)
+    if spec.hf is not None:
+        from evalharness.data.hub import HubSource
+
+        return HubSource(spec, limit=limit)
+    raise DataError(
+        "the suite names no data", where="data", mend="set data.path, or give --data PATH"
+    )
+
+
+def resolve_format(path: Path, spec: DataSpec, *, given: Path | None) -> RowFormat:
+    """How to read the file: as the suite says for its own file, else as the name says.
+
+    Raises DataError if neither says.
+    """
+    require_file(path)
+    named = format_of(path)
+    said: RowFormat | None = "json" if spec.format == "squad" else spec.format
+    fmt = (named or said) if given is not None else (said or named)
+    if fmt is None:
+        suffix = Path(path.name.removesuffix(".gz")).suffix
+        near = did_you_mean(suffix, FORMATS) if suffix else None
+        raise DataError(
+            f"the format of {path.name!r} is unknown",
+            where=str(path),
+            mend=near or "set data.format: jsonl, json, csv, squad or lines",
+        )
+    return fmt
+
+
+class FileSource:
+    """A held-out file as a Source: iterating twice gives the same samples in the same order.
+
+    where: the file, for messages.  path: the same, for hashing.
+    """
+
+    def __init__(
+        self, path: Path, spec: DataSpec, *, fmt: RowFormat, limit: int | None = None
+    ) -> None:
+        self.path = path
+        self.where = str(path)
+        self._spec = spec
+        self._format = fmt
+        self._limit = limit
+        self._maker = SampleMaker(spec)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Every sample. Raises DataError with the line at the first one that is wrong."""
+        return islice(self._checked(), self._limit)
+
+    def _checked(self) -> Iterator[Sample]:
+        seen = SeenIds()
+        empty = True
+        for row in iter_rows(self.path, self._format):
+            if isinstance(row, DataError):
+                raise row
+            for sample in samples_of(row, self._maker, self._spec):
+                if not seen.add(sample.id):
+                    self._refuse_duplicate(row, sample)
+                empty = False
+                yield sample
+        if empty:
+            raise DataError(
+                "the file holds no samples", where=self.where, mend="check how it was written"
+            )
+
+    def _refuse_duplicate(self, row: Row, sample: Sample) -> None:
+        """Look for the first row with this id; a shared hash of two different ids is no fault."""
+        for earlier in iter_rows(self.path, self._format):
+            if isinstance(earlier, DataError):
+                continue
+            if any(s.id == sample.id for s in samples_of(earlier, self._maker, self._spec)):
+                if earlier.number != row.number:
+                    raise duplicate(sample, earlier, row)
+                return
+
+
+def samples_of(row: Row, maker: SampleMaker, spec: DataSpec) -> Iterator[Sample]:
+    """The samples of one row, or of one SQuAD article."""
+    if is_squad(row.values):
+        yield from squad_samples(row, spec)
+    else:
+        yield from maker.samples(row)
+
+
+def duplicate(sample: Sample, first: Row, second: Row) -> DataError:
+    """The refusal of an id that two rows have, or of two equal rows without ids."""
+    lines = f"line {first.number} and on line {second.number}"
+    if sample.content_sha256.startswith(sample.id):
+        return DataError(
+            f"the same sample, without an id, stands on {lines}",
+            where=second.where,
+            mend="remove one of them: counted twice it is no further evidence",
+        )
+    return DataError(
+        f"the id {sample.id!r} stands on {lines}", where=second.where, mend="give each its own id"
+    )
