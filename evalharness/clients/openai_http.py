@@ -1,0 +1,325 @@
+"""One client for every server that speaks OpenAI's protocol, on aiohttp.
+
+Reads: nothing.  Gives: open_openai, OpenAIClient (a Client).
+Depends on: addresses, payloads, answers, streams, refusals, settings; aiohttp when first used.
+One call, one request: no loop, no retry, no queue.  Why no SDK: docs/decisions/004.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from evalharness.clients.addresses import normalise_base_url, proxy_for
+from evalharness.clients.answers import Answer, read_answer, usage_or_estimate
+from evalharness.clients.calls import CallFacts, fatal, transient
+from evalharness.clients.logprobs import continuation_part, scored_prompt
+from evalharness.clients.payloads import Dialect, encode_request, encode_score
+from evalharness.clients.refusals import error_in_answer, refusal
+from evalharness.clients.settings import (
+    ClientSettings,
+    option_choice,
+    option_text,
+    refuse_unknown_options,
+)
+from evalharness.clients.streams import StreamReader
+from evalharness.clients.transport import (
+    Endpoint,
+    Timing,
+    drain,
+    open_session,
+    transport_errors,
+    with_ttft,
+)
+from evalharness.contracts import Capabilities, Identity, Limits
+from evalharness.errors import ClientError
+from evalharness.records import Completion, Provenance, Request
+
+if TYPE_CHECKING:
+    import aiohttp
+
+DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+"""An answer larger than this is no answer; logprobs of a long one stay well below."""
+
+OPTIONS: Final = (
+    "api",
+    "logprobs_as",
+    "stream_usage",
+    "max_tokens_field",
+    "score_by",
+    "api_key_env",
+)
+
+
+def open_openai(model: str, settings: ClientSettings) -> OpenAIClient:
+    """The client for `openai/<model>`: OpenAI itself, or any server at OPENAI_BASE_URL.
+
+    options: `api: chat|completions`, `logprobs_as: flag|count`, `stream_usage: ask|given`,
+    `max_tokens_field`, `score_by: none|echo|prompt_logprobs`, `api_key_env`.
+    Raises UsageError for a wrong base URL, SpecError for a wrong option, Fatal(auth) where
+    OpenAI's own address is asked without a key.
+    """
+    environment = settings.environment
+    named = settings.base_url or environment.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
+    refuse_unknown_options(settings.options, OPTIONS, provider="openai")
+    variable = option_text(settings.options, "api_key_env") or "OPENAI_API_KEY"
+    key = environment.get(variable, "").strip()
+    address = normalise_base_url(named)
+    if not key and address.host == "api.openai.com":
+        raise fatal("auth", f"{variable} is not set", mend=f"export {variable}=...")
+    endpoint = Endpoint(
+        provider="openai",
+        model=model,
+        address=address,
+        key=key,
+        dialect=read_dialect(settings, Dialect()),
+    )
+    return OpenAIClient(endpoint, settings)
+
+
+def read_dialect(settings: ClientSettings, default: Dialect) -> Dialect:
+    """How the server wants options spelled, from the client's options."""
+    options = settings.options
+    api = option_choice(options, "api", ("chat", "completions"), default.api)
+    as_ = option_choice(options, "logprobs_as", ("flag", "count"), default.chat_logprobs)
+    usage = option_choice(options, "stream_usage", ("ask", "given"), default.stream_usage)
+    by = option_choice(options, "score_by", ("none", "echo", "prompt_logprobs"), default.score_by)
+    field_name = option_text(options, "max_tokens_field") or default.max_tokens_field
+    return Dialect(
+        api=api,  # type: ignore[arg-type]  # checked by option_choice
+        chat_logprobs=as_,  # type: ignore[arg-type]
+        stream_usage=usage,  # type: ignore[arg-type]
+        max_tokens_field=field_name,
+        score_by=by,  # type: ignore[arg-type]
+    )
+
+
+class OpenAIClient:
+    """Asks one model on one OpenAI-compatible server, one question at a time."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        settings: ClientSettings,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        dialect = endpoint.dialect
+        details = {**endpoint.details, **({"api": dialect.api} if dialect.api != "chat" else {})}
+        self.identity = Identity(
+            provider=endpoint.provider,
+            model=endpoint.model,
+            base_url=endpoint.address.root,
+            details=details,
+        )
+        self.capabilities = Capabilities(
+            score=dialect.score_by != "none", logprobs=True, seed=True, tools=dialect.api == "chat"
+        )
+        self.limits = Limits(max_connections=settings.max_connections)
+        self._endpoint = endpoint
+        self._settings = settings
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._route = "/chat/completions" if dialect.api == "chat" else "/completions"
+        self._session: aiohttp.ClientSession | None = None
+        self._proxy = proxy_for(endpoint.address, settings.environment)
+
+    async def complete(self, request: Request) -> Completion:
+        """Ask once; raises Transient, Permanent or Fatal with the facts of the call."""
+        try:
+            if request.kind == "score":
+                return await self._score(request)
+            return await self._generate(request)
+        except ClientError as error:
+            raise self._without_key(error) from error.__cause__
+
+    async def close(self) -> None:
+        """Close all connections; may be called twice."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get_json(self, path: str) -> Any:  # Any: parsed JSON
+        """One GET on the same server (`/models`); raises as `complete` does."""
+        timing = Timing(self._clock())
+        url = self._endpoint.address.route(path)
+        with transport_errors(timing):
+            async with asyncio.timeout(self._settings.ttft_timeout_s) as timer:
+                async with self._open_session().get(
+                    url, proxy=self._proxy, allow_redirects=False
+                ) as response:
+                    body = await self._read(response, timer)
+                    return self._parse(response.status, response.headers, body)
+
+    async def _generate(self, request: Request) -> Completion:
+        stream = self._settings.stream
+        endpoint = self._endpoint
+        body = encode_request(request, endpoint.model, endpoint.dialect, stream=stream)
+        timing = Timing(self._clock())
+        if stream == "on":
+            answer = await self._stream(body, request, timing)
+        else:
+            status, parsed = await self._post(body, request, timing)
+            answer = read_answer(parsed, status)
+        return self._completion(answer, request, timing)
+
+    async def _score(self, request: Request) -> Completion:
+        endpoint = self._endpoint
+        body = encode_score(request, endpoint.model, endpoint.dialect)
+        timing = Timing(self._clock())
+        status, parsed = await self._post(body, request, timing)
+        facts = CallFacts(status=status)
+        if not isinstance(parsed, dict):
+            raise transient("malformed", "not a JSON object", facts)
+        if parsed.get("error"):
+            raise error_in_answer(parsed, facts)
+        tokens = scored_prompt(parsed, facts=facts)
+        answer = read_answer(parsed, status)
+        completion = self._completion(answer, request, timing)
+        found = continuation_part(tokens, request.continuation or "", facts=facts)
+        return scored_completion(completion, request.continuation or "", found)
+
+    async def _post(self, body: bytes, request: Request, timing: Timing) -> tuple[int, Any]:
+        with transport_errors(timing):
+            async with asyncio.timeout(self._settings.ttft_timeout_s) as timer:
+                async with self._open_session().post(
+                    self._endpoint.address.route(self._route),
+                    data=body,
+                    headers={"Idempotency-Key": self._idempotency_key(request)},
+                    proxy=self._proxy,
+                    allow_redirects=False,
+                ) as response:
+                    received = await self._read(response, timer)
+                    status = response.status
+                    return status, self._parse(status, response.headers, received)
+
+    async def _stream(self, body: bytes, request: Request, timing: Timing) -> Answer:
+        with transport_errors(timing):
+            async with asyncio.timeout(self._settings.ttft_timeout_s) as timer:
+                async with self._open_session().post(
+                    self._endpoint.address.route(self._route),
+                    data=body,
+                    headers={
+                        "Idempotency-Key": self._idempotency_key(request),
+                        "Accept": "text/event-stream",
+                    },
+                    proxy=self._proxy,
+                    allow_redirects=False,
+                ) as response:
+                    kind = response.headers.get("Content-Type", "")
+                    if response.status != 200 or not kind.startswith("text/event-stream"):
+                        received = await self._read(response, timer)
+                        status = response.status
+                        return read_answer(self._parse(status, response.headers, received), status)
+                    return await self._follow(response, timer, timing)
+
+    async def _follow(
+        self, response: aiohttp.ClientResponse, timer: asyncio.Timeout, timing: Timing
+    ) -> Answer:
+        reader = StreamReader(response.status)
+        size = 0
+        try:
+            async for piece in response.content.iter_any():
+                reader.feed(piece)
+                size += len(piece)
+                if reader.spoke:
+                    if timing.spoke is None:
+                        timing.spoke = self._clock()
+                    timer.reschedule(
+                        asyncio.get_running_loop().time() + self._settings.idle_timeout_s
+                    )
+                if reader.done:
+                    timing.ended = self._clock()
+                    await drain(response)
+                    break
+                if size > MAX_BODY_BYTES:
+                    raise transient("malformed", "the stream does not end", reader.facts)
+        except ClientError as error:
+            raise with_ttft(error, timing) from None
+        return reader.answer()
+
+    async def _read(self, response: aiohttp.ClientResponse, timer: asyncio.Timeout) -> bytes:
+        pieces = []
+        size = 0
+        idle_s = self._settings.idle_timeout_s
+        time_now = asyncio.get_running_loop().time
+        async for piece in response.content.iter_any():
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_BODY_BYTES:
+                facts = CallFacts(status=response.status)
+                raise transient("malformed", f"an answer of more than {size} bytes", facts)
+            if len(pieces) > 1:
+                timer.reschedule(time_now() + idle_s)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _parse(self, status: int, headers: Mapping[str, str], body: bytes) -> Any:
+        try:
+            parsed = orjson.loads(body)
+        except ValueError:
+            parsed = None
+        if status != 200:
+            said = body.decode("utf-8", "replace") if parsed is None else parsed
+            raise refusal(status, headers, said, now_epoch_s=self._wall_clock())
+        if parsed is None:
+            raise transient("malformed", f"not JSON: {body[:80]!r}", CallFacts(status=status))
+        return parsed
+
+    def _completion(self, answer: Answer, request: Request, timing: Timing) -> Completion:
+        ended = self._clock() if timing.ended is None else timing.ended
+        return Completion(
+            text=answer.text,
+            finish=answer.finish,
+            tool_calls=answer.tool_calls,
+            reasoning=answer.reasoning,
+            usage=usage_or_estimate(answer, request),
+            latency_s=ended - timing.sent,
+            ttft_s=None if timing.spoke is None else timing.spoke - timing.sent,
+            logprobs=answer.logprobs,
+            served_model=answer.model,
+            system_fingerprint=answer.fingerprint,
+            provenance=Provenance(
+                source="live",
+                session=self._settings.session,
+                taken_at=utc_text(self._wall_clock()),
+            ),
+        )
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = open_session(self._endpoint, self._settings)
+        return self._session
+
+    def _idempotency_key(self, request: Request) -> str:
+        # One sitting asks a question once, however often it tries; another sitting asks anew.
+        return f"{request.key}-{self._settings.session}" if self._settings.session else request.key
+
+    def _without_key(self, error: ClientError) -> ClientError:
+        key = self._endpoint.key
+        if key and key in error.message:
+            error.message = error.message.replace(key, "[key]")
+            error.args = (error.message,)
+        return error
+
+
+def scored_completion(
+    completion: Completion, continuation: str, found: tuple[Any, ...]
+) -> Completion:
+    """The completion of a `score` request: the continuation and its tokens' log-probabilities."""
+    import msgspec
+
+    return msgspec.structs.replace(
+        completion, text=continuation, finish="stop", logprobs=found, prompt_logprobs=found
+    )
+
+
+def utc_text(epoch_s: float) -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,131 @@
+"""Connections: a session that keeps our deadlines, and what its errors mean.
+
+Reads: nothing.  Gives: Endpoint, Timing, open_session, transport_errors, drain.
+Depends on: addresses, payloads, calls, settings; aiohttp, when a session is first opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from evalharness.clients.addresses import Address
+from evalharness.clients.calls import NOT_BILLED, CallFacts, facts_of, fatal, transient
+from evalharness.clients.payloads import Dialect
+from evalharness.clients.settings import ClientSettings
+from evalharness.errors import ClientError, Transient
+
+if TYPE_CHECKING:
+    import aiohttp
+
+DRAIN_S: Final = 0.5
+"""How long to wait for the end of a body behind its end mark; then the connection is dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One model on one server. `key` is sent, never shown."""
+
+    provider: str
+    model: str
+    address: Address
+    dialect: Dialect
+    key: str = field(default="", repr=False)
+    details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Timing:
+    """When a call was sent, when its first words came and when it ended, in monotonic seconds."""
+
+    sent: float
+    spoke: float | None = None
+    ended: float | None = None
+
+
+def open_session(endpoint: Endpoint, settings: ClientSettings) -> aiohttp.ClientSession:
+    """A session with the endpoint's key and no cookies; its own timeouts are off: ours rule."""
+    import aiohttp
+
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "evalharness",
+        **settings.headers,
+    }
+    if endpoint.key:
+        headers["Authorization"] = f"Bearer {endpoint.key}"
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=60),
+        headers=headers,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout_s),
+    )
+
+
+async def drain(response: aiohttp.ClientResponse) -> None:
+    """Read what stands behind the end mark, so that the connection can be used again."""
+    import aiohttp
+
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            await response.content.read()
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        response.close()
+
+
+class transport_errors:  # noqa: N801  # a context manager reads as a word
+    """Turns what sockets raise into Transient or Fatal, with what is known of billing."""
+
+    __slots__ = ("_timing",)
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+
+    def __enter__(self) -> None:
+        """Nothing to set up."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        """Raise the harness's error for a transport's; let all others through."""
+        if error is None or isinstance(error, ClientError):
+            return
+        found = transport_error(error)
+        if found is not None:
+            raise with_ttft(found, self._timing) from error
+
+
+def transport_error(error: BaseException) -> ClientError | None:
+    """The harness's error for one of aiohttp's or asyncio's; None for what is not one."""
+    import aiohttp
+
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return fatal("connection", said, mend="the server's certificate is not accepted")
+    if isinstance(error, aiohttp.InvalidURL):
+        return fatal("connection", said, mend="correct the base URL")
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return transient("connection", said, NOT_BILLED)
+    if isinstance(error, TimeoutError):
+        return transient("timeout", "no answer within the attempt's time")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return transient("connection", f"the body broke off: {error}")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return transient("malformed", said, CallFacts(status=error.status or None))
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return transient("connection", said)
+    return None
+
+
+def with_ttft(error: ClientError, timing: Timing) -> ClientError:
+    """The error, with the time of the first token where one had come."""
+    if timing.spoke is not None and isinstance(error, Transient):
+        facts = facts_of(error)
+        error.facts = CallFacts(  # type: ignore[attr-defined]  # calls.TransientCall has it
+            status=facts.status,
+            billed=facts.billed,
+            usage=facts.usage,
+            ttft_s=timing.spoke - timing.sent,
+        )
+    return error
