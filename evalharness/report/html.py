@@ -1,0 +1,74 @@
+"""One HTML file that works offline: the report that people decide from.
+
+Reads: Facts, and the templates beside this file.  Gives: text of a page that asks for nothing: no
+network, no script but its own (allowed by hash in its Content-Security-Policy), every string from
+a model or a user escaped by Jinja2's autoescape.
+Depends on: page, Jinja2 (imported when a page is made).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from evalharness.report.page import build_page
+from evalharness.results import Facts
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+def render_html(facts: Facts) -> str:
+    """The report as one self-contained page. The same facts give the same bytes."""
+    style = _asset("report.css")
+    script = _asset("report.js")
+    return _template().render(
+        page=build_page(facts), style=style, script=script, policy=_policy(style, script)
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing may load, run or be sent, but this style and this script."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_hash(style)}'",
+            f"script-src '{_hash(script)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+        )
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+@cache
+def _asset(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # S704: pictures come from `svg`, which escapes; the assets are files of this package.
+    environment.filters["raw"] = Markup
+    return environment.get_template("report.html.j2")

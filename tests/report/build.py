@@ -1,0 +1,482 @@
+"""Facts built by hand for the tests of reports: every verdict state, a run and a comparison.
+
+The numbers are made up and say so; they are chosen so that each rule of reading them is met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from evalharness.records import EXIT_CODES, Estimate, GateOutcome, Undetermined, VerdictState
+from evalharness.results import (
+    ArmFacts,
+    ComparisonRow,
+    Facts,
+    Flip,
+    GateRow,
+    Invalid,
+    MetricSummary,
+    RunSummary,
+    Spent,
+    VerdictFacts,
+    Volatile,
+)
+
+SUITE = "contract-summary"
+N = 812
+
+
+def estimate(value: float, half: float, *, n: int = N) -> Estimate:
+    return Estimate(
+        value=value,
+        lower=value - half,
+        upper=value + half,
+        level=0.95,
+        method="wilson",
+        n=n,
+        n_clusters=n,
+    )
+
+
+def metric(value: float | None, half: float = 0.02, **changes: Any) -> MetricSummary:
+    base = MetricSummary(
+        estimate=Undetermined(reason="no answer was scored")
+        if value is None
+        else estimate(value, half),
+        value_answered=value,
+        n=N,
+        n_failed=0,
+        n_unscored=0,
+        n_unparsed=0,
+        signature="rouge_l|stemmer:yes|v1",
+        direction="higher",
+        scale="fraction",
+        kind="continuous",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def summary(arm: str, metrics: dict[str, MetricSummary], **changes: Any) -> RunSummary:
+    base = RunSummary(
+        run=f"run-{arm}",
+        suite=SUITE,
+        arm=arm,
+        model={"provider": "replay", "model": arm, "base_url": ""},
+        n=N,
+        n_samples=N,
+        n_failed=0,
+        failures={},
+        metrics=metrics,
+        slices={},
+        spent=Spent(
+            prompt_tokens=120_400, completion_tokens=40_210, requests_recorded=N, attempts=N
+        ),
+        fingerprints={"suite": "5f" * 32, "data": "c0" * 32},
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def candidate_arm() -> ArmFacts:
+    metrics = {
+        "rouge_l": metric(0.412, 0.018, value_answered=0.4135, n_failed=3),
+        "format_ok": metric(0.931, 0.017, kind="binary", n_failed=3, n_unparsed=4),
+        "cost_usd": metric(
+            0.00021,
+            0.000004,
+            scale="usd",
+            direction="lower",
+            n_unscored=3,
+            reasons={"no price is known": 3},
+        ),
+        "latency_p95_s": metric(1.31, 0.09, scale="seconds", direction="lower", kind="ordered"),
+    }
+    slices = {
+        "lang=de": {"rouge_l": metric(0.388, 0.041, n=203)},
+        "lang=en": {"rouge_l": metric(0.420, 0.021, n=609)},
+    }
+    return ArmFacts(
+        name="ft-3b",
+        role="candidate",
+        rung="fine-tuned",
+        summary=summary(
+            "ft-3b",
+            metrics,
+            slices=slices,
+            n_failed=3,
+            failures={"timeout": 2, "malformed": 1},
+            spent=Spent(
+                prompt_tokens=120_400,
+                completion_tokens=40_210,
+                requests_live=810,
+                requests_cached=2,
+                attempts=815,
+                cost_low_usd=0.1701,
+                cost_high_usd=0.1712,
+            ),
+        ),
+    )
+
+
+def baseline_arm() -> ArmFacts:
+    metrics = {
+        "rouge_l": metric(0.398, 0.018),
+        "format_ok": metric(0.955, 0.014, kind="binary"),
+        "cost_usd": metric(0.00174, 0.00002, scale="usd", direction="lower"),
+        "latency_p95_s": metric(2.84, 0.2, scale="seconds", direction="lower", kind="ordered"),
+    }
+    slices = {
+        "lang=de": {"rouge_l": metric(0.391, 0.040, n=203)},
+        "lang=en": {"rouge_l": metric(0.400, 0.021, n=609)},
+    }
+    return ArmFacts(
+        name="prompted-70b",
+        role="baseline",
+        rung="prompted",
+        summary=summary("prompted-70b", metrics, slices=slices),
+    )
+
+
+def gate(metric_: str, outcome: GateOutcome, **changes: Any) -> GateRow:
+    base = GateRow(
+        suite=SUITE,
+        baseline="prompted-70b",
+        candidate_arm="ft-3b",
+        metric=metric_,
+        slice=None,
+        role="primary",
+        test="non_inferiority",
+        outcome=outcome,
+        candidate=0.412,
+        baseline_value=0.398,
+        difference=0.014,
+        lower=0.003,
+        upper=0.025,
+        threshold=-0.01,
+        alpha=0.05,
+        p_value=0.0001,
+        p_fail=0.999,
+        method="paired bootstrap-t",
+        n=N,
+        n_clusters=118,
+        n_more=None,
+        outcome_answered=outcome,
+        scale="fraction",
+        direction="higher",
+        signature="rouge_l|stemmer:yes|v1",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def rouge_gate() -> GateRow:
+    return gate("rouge_l", "PASS")
+
+
+def format_gate(outcome: GateOutcome = "FAIL", **changes: Any) -> GateRow:
+    values: dict[str, Any] = {
+        "candidate": 0.931,
+        "baseline_value": 0.955,
+        "difference": -0.024,
+        "lower": -0.036,
+        "upper": -0.012,
+        "p_value": 0.998,
+        "p_fail": 0.002,
+        "method": "tango",
+        "signature": "format_ok|v1",
+    }
+    return gate("format_ok", outcome, **(values | changes))
+
+
+def cost_gate() -> GateRow:
+    return gate(
+        "cost_usd",
+        "PASS",
+        test="max_ratio",
+        candidate=0.00021,
+        baseline_value=0.00174,
+        difference=0.1207,
+        lower=0.1163,
+        upper=0.1235,
+        threshold=0.125,
+        scale="usd",
+        direction="lower",
+        method="paired bootstrap of the ratio",
+        signature="cost_usd|v1",
+    )
+
+
+def latency_gate() -> GateRow:
+    return gate(
+        "latency_p95_s",
+        "PASS",
+        test="max_ratio",
+        candidate=1.31,
+        baseline_value=2.84,
+        difference=0.461,
+        lower=0.41,
+        upper=0.52,
+        threshold=1.2,
+        scale="seconds",
+        direction="lower",
+        method="index bootstrap",
+        role="guardrail",
+        signature="latency_p95_s|v1",
+    )
+
+
+def errors_gate() -> GateRow:
+    return gate(
+        "error_rate",
+        "PASS",
+        test="at_most",
+        candidate=0.00369,
+        baseline_value=None,
+        difference=0.00369,
+        lower=0.001,
+        upper=0.0095,
+        threshold=0.02,
+        role="guardrail",
+        direction="lower",
+        method="clopper-pearson",
+        signature="error_rate|v1",
+    )
+
+
+def slice_gate() -> GateRow:
+    return gate(
+        "rouge_l",
+        "INCONCLUSIVE",
+        slice="lang=de",
+        candidate=0.388,
+        baseline_value=0.391,
+        difference=-0.003,
+        lower=-0.031,
+        upper=0.025,
+        n=203,
+        n_clusters=31,
+        n_more=1240,
+        role="guardrail",
+    )
+
+
+def undetermined_gate() -> GateRow:
+    return gate(
+        "latency_p95_s",
+        "INCONCLUSIVE",
+        test="max_ratio",
+        candidate=None,
+        baseline_value=2.84,
+        difference=None,
+        lower=None,
+        upper=None,
+        threshold=1.2,
+        scale="seconds",
+        direction="lower",
+        p_value=None,
+        p_fail=None,
+        outcome_answered=None,
+        role="diagnostic",
+        reason="the answers were not taken in the same sitting",
+    )
+
+
+def comparison(metric_: str = "rouge_l", **changes: Any) -> ComparisonRow:
+    base = ComparisonRow(
+        suite=SUITE,
+        baseline="prompted-70b",
+        candidate_arm="ft-3b",
+        metric=metric_,
+        slice=None,
+        candidate=0.412,
+        baseline_value=0.398,
+        difference=0.014,
+        lower=0.001,
+        upper=0.027,
+        level=0.95,
+        p_value=0.0312,
+        method="paired bootstrap-t",
+        n=N,
+        n_clusters=118,
+        difference_answered=0.0151,
+        wins=431,
+        losses=352,
+        ties=29,
+        scale="fraction",
+        direction="higher",
+        signature="rouge_l|stemmer:yes|v1",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def comparisons() -> tuple[ComparisonRow, ...]:
+    return (
+        comparison(),
+        comparison(
+            "format_ok",
+            candidate=0.931,
+            baseline_value=0.955,
+            difference=-0.024,
+            lower=-0.038,
+            upper=-0.010,
+            p_value=0.0008,
+            wins=11,
+            losses=30,
+            ties=771,
+            method="tango",
+            signature="format_ok|v1",
+        ),
+        comparison(
+            "cost_usd",
+            candidate=0.00021,
+            baseline_value=0.00174,
+            difference=0.1207,
+            lower=0.1155,
+            upper=0.1240,
+            p_value=1e-12,
+            wins=None,
+            losses=None,
+            ties=None,
+            scale="usd",
+            direction="lower",
+            method="ratio of means, bootstrap",
+            difference_answered=None,
+            signature="cost_usd|v1",
+        ),
+    )
+
+
+def flip(**changes: Any) -> Flip:
+    base = Flip(
+        suite=SUITE,
+        baseline="prompted-70b",
+        candidate_arm="ft-3b",
+        metric="rouge_l",
+        sample_id="q-0041",
+        repeat=0,
+        candidate_value=0.21,
+        baseline_value=0.83,
+        input="Summarise clause 7 under the heading Termination.",
+        targets=("- either party may terminate with 30 days' written notice",),
+        candidate_text="- the contract ends after 30 days",
+        baseline_text="- either party may terminate on 30 days' written notice",
+        slices={"lang": "en"},
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def verdict(state: VerdictState, *why: str, **changes: Any) -> VerdictFacts:
+    base = VerdictFacts(state=state, exit_code=EXIT_CODES[state], alpha=0.05, n_paired=N, why=why)
+    return msgspec.structs.replace(base, **changes)
+
+
+def facts(state: VerdictState, gates: Sequence[GateRow], *why: str, **changes: Any) -> Facts:
+    base = Facts(
+        kind="gate",
+        title=f"{SUITE}: ft-3b vs prompted-70b",
+        verdict=verdict(state, *why),
+        arms=(candidate_arm(), baseline_arm()),
+        gates=tuple(gates),
+        comparisons=comparisons(),
+        flips=(
+            flip(),
+            flip(
+                sample_id="q-0007",
+                candidate_value=0.91,
+                baseline_value=0.40,
+                candidate_text="- liability is capped at fees paid in 12 months",
+                baseline_text="- liability is limited",
+            ),
+        ),
+        reproduce="evalharness gate contract-summary --candidate ft-3b --baseline prompted-70b",
+        hashes={"policy": "ab" * 32, "data": "c0" * 32, "suite": "5f" * 32},
+        volatile=Volatile(
+            created_at="2026-01-02T03:04:05Z",
+            wall_s=12.5,
+            host="ci",
+            python="3.11.4",
+            version="0.1.0",
+        ),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def ready() -> Facts:
+    return facts(
+        "READY",
+        [
+            rouge_gate(),
+            format_gate("PASS", candidate=0.96, difference=0.005, lower=-0.004, upper=0.014),
+            cost_gate(),
+            latency_gate(),
+            errors_gate(),
+        ],
+        "every gate passed against prompted-70b",
+    )
+
+
+def not_ready() -> Facts:
+    return facts(
+        "NOT_READY",
+        [rouge_gate(), format_gate(), cost_gate(), latency_gate(), errors_gate()],
+        "format_ok is worse by at least 0.012, the suite allows 0.010",
+    )
+
+
+def inconclusive() -> Facts:
+    return facts(
+        "INCONCLUSIVE",
+        [rouge_gate(), slice_gate(), cost_gate(), undetermined_gate()],
+        "rouge_l [lang=de] may lose up to 0.031, the suite allows 0.010",
+        warnings=("duplicate answers: 14 of 812 candidate answers are identical",),
+    )
+
+
+def invalid() -> Facts:
+    return facts(
+        "INVALID",
+        [],
+        "the candidate answered 10 of 812 samples",
+        invalid=(
+            Invalid(
+                code="coverage",
+                message="coverage of ft-3b is 0.012, the policy asks for 0.980",
+                suite=SUITE,
+                arm="ft-3b",
+            ),
+        ),
+        comparisons=(),
+        flips=(),
+    )
+
+
+def run() -> Facts:
+    return Facts(
+        kind="run",
+        title=f"{SUITE}: ft-3b, 812 units",
+        verdict=None,
+        arms=(candidate_arm(),),
+        reproduce="evalharness run contract-summary --model ft-3b",
+        hashes={"suite": "5f" * 32},
+    )
+
+
+def compare() -> Facts:
+    return msgspec.structs.replace(
+        not_ready(),
+        kind="compare",
+        verdict=None,
+        gates=(),
+        reproduce="evalharness compare prompted-70b ft-3b",
+    )
+
+
+EVERY = {
+    "ready": ready,
+    "not_ready": not_ready,
+    "inconclusive": inconclusive,
+    "invalid": invalid,
+    "run": run,
+    "compare": compare,
+}
