@@ -1,0 +1,62 @@
+"""Every suite of ours can decide by its own policy: P(READY | equal) is at least 0.8."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from math import floor
+
+import pytest
+import yaml
+from equal_arms import Assumed, p_pass, p_ready
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a suite's README assumes: per primary gate the variance of the paired difference."""
+
+    suite: str
+    icc: float
+    variances: dict[str, float]
+
+
+CASES = [
+    Case("facts", 0.1, {"exact_match": 0.08, "f1": 0.08}),
+]
+
+
+def cluster_sizes(root, suite):
+    lines = (root / "suites" / suite / "heldout.jsonl").read_text(encoding="utf-8").splitlines()
+    return list(Counter(json.loads(line)["cluster"] for line in lines).values())
+
+
+def primary_gates(root, case):
+    spec = yaml.safe_load((root / "suites" / case.suite / "suite.yaml").read_text(encoding="utf-8"))
+    assert spec["policy"]["alpha"] == 0.05
+    gates = [gate for gate in spec["policy"]["gates"] if gate["role"] == "primary"]
+    assert {gate["metric"] for gate in gates} == set(case.variances)
+    return [
+        Assumed(gate["metric"], gate["margin"], case.variances[gate["metric"]]) for gate in gates
+    ]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.suite)
+def test_equal_arms_are_ready_four_times_in_five(root, case):
+    chance = p_ready(primary_gates(root, case), cluster_sizes(root, case.suite), case.icc)
+    assert chance >= 0.8
+    readme = (root / "suites" / case.suite / "README.md").read_text(encoding="utf-8")
+    assert f"P(READY | equal) ≥ {floor(100 * chance) / 100:.2f}" in readme.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("margin", "psi", "n"),
+    [(0.03, 0.05, 344), (0.05, 0.05, 124), (0.03, 0.10, 687), (0.05, 0.20, 495)],
+)
+def test_the_formula_gives_the_published_sample_sizes(margin, psi, n):
+    assert p_pass(Assumed("em", margin, psi), n, 0.05) == pytest.approx(0.8, abs=0.002)
+
+
+def test_clusters_cost_power():
+    gate = [Assumed("em", 0.05, 0.08)]
+    assert p_ready(gate, [3] * 120, 0.1) < p_ready(gate, [1] * 360, 0.1)
