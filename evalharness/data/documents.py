@@ -7,6 +7,7 @@ Depends on: lines, errors.  Knows nothing of what the document means.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -67,24 +68,35 @@ def read_items(path: Path) -> list[msgspec.Raw]:
         ) from error
 
 
-def read_pairs(path: Path) -> list[tuple[str, object]]:
-    """The top-level object as pairs in order, repeated keys kept; numbers as written.
+def read_members(path: Path) -> dict[str, msgspec.Raw]:
+    """The members of a JSON object, each value as its JSON text.
 
-    Raises DataError if the document is no object.
+    Raises DataError if the document is no object, or names a key twice.
     """
     text = read_document_bytes(path)
     try:
-        orjson.loads(text)
-        pairs = json.loads(text, object_pairs_hook=_Pairs, parse_float=str, parse_int=str)
+        orjson.loads(text)  # says where it breaks; msgspec does not
     except orjson.JSONDecodeError as error:
         raise broken_document(path, text, error) from error
-    if not isinstance(pairs, _Pairs):
-        raise DataError("expected a JSON object", where=str(path))
-    return pairs
+    keys = [key for key, _ in json.loads(text, object_pairs_hook=list, parse_int=str)]
+    members = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    if len(members) < len(keys):
+        twice = next(key for key, count in Counter(keys).items() if count > 1)
+        raise DataError(
+            f"the key {twice!r} stands in the object twice",
+            where=str(path),
+            mend="one answer an id; several answers as a list: {id: [text, text]}",
+        )
+    return members
 
 
-class _Pairs(list[tuple[str, object]]):
-    """A JSON object as its pairs, so that a repeated key is seen."""
+def is_list(path: Path) -> bool:
+    """Whether the document is a list, by its first character. Raises DataError."""
+    with open_bytes(path) as stream:
+        try:
+            return stream.read(4096).lstrip()[:1] == b"["
+        except READ_ERRORS as error:
+            raise damage(path, 1, error) from error
 
 
 def broken_document(path: Path, text: bytes, error: orjson.JSONDecodeError) -> DataError:

@@ -29,7 +29,16 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
 
 _OTHER_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "id": ("_id", "qid", "uid", "task_id", "question_id", "example_id", "idx"),
-    "input": ("question", "prompt", "text", "instruction", "query", "problem", "document", "source"),
+    "input": (
+        "question",
+        "prompt",
+        "text",
+        "instruction",
+        "query",
+        "problem",
+        "document",
+        "source",
+    ),
     "target": ("answer", "answers", "completion", "label", "output", "reference", "response"),
     "tests": ("test", "test_list"),
     "messages": ("conversations", "conversation", "dialog", "dialogue", "turns"),

@@ -31,7 +31,7 @@ class HubSource:
         self._maker = SampleMaker(spec)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Every sample. Raises MissingExtra without `datasets`, DataError where it is not to be had."""
+        """Every sample. Raises MissingExtra without `datasets`, DataError without the data."""
         return islice(self._checked(), self._limit)
 
     def _checked(self) -> Iterator[Sample]:
@@ -51,7 +51,9 @@ def _load(hub: HubData, where: str) -> Iterable[dict[str, Any]]:  # Any: the hub
     try:
         from datasets import load_dataset
     except ImportError as error:
-        raise MissingExtra("datasets", extra="hf", needed_for=f"the hub data set {where}") from error
+        raise MissingExtra(
+            "datasets", extra="hf", needed_for=f"the hub data set {where}"
+        ) from error
     try:
         rows: Iterable[dict[str, Any]] = load_dataset(
             hub.path, hub.name, split=hub.split, revision=hub.revision

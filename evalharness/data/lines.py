@@ -14,7 +14,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from evalharness.errors import DataError, did_you_mean
 
@@ -36,10 +36,14 @@ _PACKED: Final = {
 
 
 class Line(NamedTuple):
-    """One line: its number, counted from 1, and its bytes without the line end."""
+    """One line: its number from 1, its bytes without the line end, and where its bytes start.
+
+    offset: in the content as `open_bytes` gives it.
+    """
 
     number: int
     text: bytes
+    offset: int
 
 
 def at(path: Path, number: int) -> str:
@@ -73,8 +77,8 @@ def open_bytes(path: Path) -> io.BufferedReader:
         stream = path.open("rb")
         if stream.peek(2)[:2] == b"\x1f\x8b":
             stream.close()
-            # GzipFile is the raw stream of a buffered reader in all but its declared type.
-            stream = io.BufferedReader(gzip.open(path, "rb"), CHUNK_BYTES)  # type: ignore[type-var,assignment]
+            unpacked = gzip.open(path, "rb")  # noqa: SIM115 - closed by the reader around it
+            stream = io.BufferedReader(unpacked, CHUNK_BYTES)
         head = stream.peek(8)[:8]
     except (OSError, EOFError, zlib.error) as error:
         raise damage(path, 1, error) from error
@@ -156,28 +160,40 @@ def iter_lines(path: Path) -> Iterator[Line | DataError]:
     A line longer than MAX_LINE_BYTES or with NUL bytes is such an error; the lines after it follow.
     Raises DataError for a file that cannot be read on.
     """
-    number = 0
     with open_bytes(path) as stream:
-        try:
-            while text := stream.readline(MAX_LINE_BYTES + 1):
-                number += 1
-                if len(text) > MAX_LINE_BYTES and not text.endswith(b"\n"):
-                    yield _too_long(path, number, stream)
-                elif b"\0" in text:
-                    yield _holds_nul(path, number, text)
-                else:
-                    yield Line(number, text.rstrip(b"\r\n"))
-        except READ_ERRORS as error:
-            raise damage(path, number + 1, error) from error
+        yield from numbered(stream, path)
 
 
-def _too_long(path: Path, number: int, stream: io.BufferedReader) -> DataError:
-    """Skip the rest of the line in bounded memory and say how long it was."""
-    n_bytes = MAX_LINE_BYTES + 1
+def numbered(stream: BinaryIO, path: Path) -> Iterator[Line | DataError]:
+    """The lines of an open stream; `path` is for messages. See `iter_lines`."""
+    number, offset = 0, 0
+    try:
+        while text := stream.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            start, offset = offset, offset + len(text)
+            if len(text) > MAX_LINE_BYTES and not text.endswith(b"\n"):
+                skipped = _skip_line(stream)
+                offset += skipped
+                yield _too_long(path, number, len(text) + skipped)
+            elif b"\0" in text:
+                yield _holds_nul(path, number, text)
+            else:
+                yield Line(number, text.rstrip(b"\r\n"), start)
+    except READ_ERRORS as error:
+        raise damage(path, number + 1, error) from error
+
+
+def _skip_line(stream: BinaryIO) -> int:
+    """Read to the end of the line in bounded memory; how many bytes that was."""
+    skipped = 0
     while rest := stream.readline(MAX_LINE_BYTES):
-        n_bytes += len(rest)
+        skipped += len(rest)
         if rest.endswith(b"\n"):
             break
+    return skipped
+
+
+def _too_long(path: Path, number: int, n_bytes: int) -> DataError:
     return DataError(
         f"the line has {n_bytes / 2**20:.1f} MiB, more than {MAX_LINE_BYTES // 2**20} MiB",
         where=at(path, number),

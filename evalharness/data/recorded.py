@@ -63,7 +63,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str | int | float | None = None
     repeat: int | None = None
-    output: str | int | float | bool | list[str | None] | None = None
+    output: str | int | float | bool | list[str | None] | msgspec.UnsetType | None = msgspec.UNSET
     outputs: list[str | None] | None = None
     latency_s: float | list[float | None] | None = None
     ttft_s: float | list[float | None] | None = None
@@ -83,6 +83,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         if self.outputs is not None:
             return self.outputs
         return self.output if isinstance(self.output, list) else None
+
+    def is_silent(self) -> bool:
+        """Whether it holds neither an answer (null is one) nor an error nor tool calls."""
+        unsaid = self.output is msgspec.UNSET and self.outputs is None
+        return unsaid and not self.error and not self.tool_calls
+
+    def is_error_of_all(self) -> bool:
+        """Whether it is an error that names no repeat and so stands for each."""
+        return bool(self.error) and self.repeat is None
 
 
 FIELDS: Final[tuple[str, ...]] = Entry.__struct_fields__

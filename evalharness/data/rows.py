@@ -64,10 +64,10 @@ class Row:
         """
         if self.text is None:
             return repr(value)
-        return _literals(self.text).get(value, repr(value))
+        return number_literals(self.text).get(value, repr(value))
 
 
-def _literals(text: bytes) -> dict[float, str]:
+def number_literals(text: bytes) -> dict[float, str]:
     """Every number in a JSON text -> how it is written there (the last, if in several ways)."""
     found: dict[float, str] = {}
 

@@ -11,7 +11,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, NamedTuple
 
 from evalharness.data.lines import (
     MAX_LINE_BYTES,
@@ -31,22 +31,23 @@ class CsvText:
     """The file as decoded lines for the csv module, counting lines and bytes as they are taken.
 
     n_lines, n_bytes: taken so far, in the content as `open_bytes` gives it.
+    Raises DataError for a line that is too long, no UTF-8 or holds NUL bytes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, stream: BinaryIO, path: Path) -> None:
         self.path = path
+        self._stream = stream
         self.n_lines = 0
         self.n_bytes = 0
 
     def __iter__(self) -> Iterator[str]:
-        with open_bytes(self.path) as stream:
-            try:
-                while text := stream.readline(MAX_LINE_BYTES + 1):
-                    self.n_lines += 1
-                    self.n_bytes += len(text)
-                    yield self._checked(text)
-            except READ_ERRORS as error:
-                raise damage(self.path, self.n_lines + 1, error) from error
+        try:
+            while text := self._stream.readline(MAX_LINE_BYTES + 1):
+                self.n_lines += 1
+                self.n_bytes += len(text)
+                yield self._checked(text)
+        except READ_ERRORS as error:
+            raise damage(self.path, self.n_lines + 1, error) from error
 
     def _checked(self, text: bytes) -> str:
         where = at(self.path, self.n_lines)
@@ -74,15 +75,23 @@ def iter_records(path: Path) -> Iterator[tuple[int, JsonObject] | DataError]:
 
     Raises DataError for a header that cannot be used and for what cannot be read on.
     """
-    for start, _, fields in iter_fields(path, CsvText(path)):
-        yield fields if isinstance(fields, DataError) else (start, fields)
+    with open_bytes(path) as stream:
+        for record in iter_fields(stream, path):
+            yield record if isinstance(record, DataError) else (record.number, record.fields)
 
 
-def iter_fields(
-    path: Path, text: CsvText
-) -> Iterator[tuple[int, int, JsonObject | DataError]]:
-    """Records as (line, byte offset, fields by column or what is wrong)."""
+class Record(NamedTuple):
+    """One record: the line and the byte it starts at, and its fields by column."""
+
+    number: int
+    offset: int
+    fields: JsonObject
+
+
+def iter_fields(stream: BinaryIO, path: Path) -> Iterator[Record | DataError]:
+    """The records of an open stream; `path` is for messages. See `iter_records`."""
     csv.field_size_limit(MAX_LINE_BYTES)  # the only bound on what an unclosed quote swallows
+    text = CsvText(stream, path)
     reader = csv.reader(text, delimiter=delimiter_of(path), strict=True)
     columns: list[str] = []
     start, offset = 1, 0
@@ -92,16 +101,34 @@ def iter_fields(
         except StopIteration:
             break
         except csv.Error as error:
-            yield start, offset, _broken(path, start, error)
+            yield _broken(path, start, error)
             start, offset = text.n_lines + 1, text.n_bytes
             continue
         if not columns and record:
             columns = _header(path, start, record)
         elif record:
-            yield start, offset, _fields(path, start, columns, record)
+            fields = _fields(path, start, columns, record)
+            yield fields if isinstance(fields, DataError) else Record(start, offset, fields)
         start, offset = text.n_lines + 1, text.n_bytes
     if not columns:
-        raise DataError("the file is empty", where=str(path), mend="the first line names the columns")
+        raise _empty(path)
+
+
+def read_header(path: Path) -> list[str]:
+    """The column names. Raises DataError for an empty file or a header that cannot be used."""
+    with open_bytes(path) as stream:
+        reader = csv.reader(CsvText(stream, path), delimiter=delimiter_of(path), strict=True)
+        try:
+            for record in reader:
+                if record:
+                    return _header(path, reader.line_num, record)
+        except csv.Error as error:
+            raise _broken(path, 1, error) from error
+    raise _empty(path)
+
+
+def _empty(path: Path) -> DataError:
+    return DataError("the file is empty", where=str(path), mend="the first line names the columns")
 
 
 def _header(path: Path, start: int, record: list[str]) -> list[str]:
@@ -122,7 +149,9 @@ def _header(path: Path, start: int, record: list[str]) -> list[str]:
     return record
 
 
-def _fields(path: Path, start: int, columns: list[str], record: list[str]) -> JsonObject | DataError:
+def _fields(
+    path: Path, start: int, columns: list[str], record: list[str]
+) -> JsonObject | DataError:
     if len(record) != len(columns):
         return DataError(
             f"the row has {len(record)} fields, the header has {len(columns)}",

@@ -1,0 +1,247 @@
+"""The entries of a recording, in whichever form it is written, found by id and repeat.
+
+Reads: JSON Lines, CSV, JSON lists and objects, plain lines.  Gives: `Entries`.
+Depends on: decoding, recorded, recording_index, stored, documents, tables, lines, errors.
+Knows nothing of samples, outcomes or clients.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import orjson
+
+from evalharness.data.decoding import (
+    CsvEntries,
+    Decode,
+    JsonEntries,
+    answer_text,
+    id_text,
+    keyed,
+    require_known,
+)
+from evalharness.data.documents import is_list, read_items, read_members
+from evalharness.data.lines import Line, at, iter_lines, not_utf8, numbered
+from evalharness.data.recorded import Entry, outcome
+from evalharness.data.recording_index import WHOLE, EntryIndex
+from evalharness.data.rows import format_of, parse_json_line
+from evalharness.data.stored import FileStored, MemoryStored, Stored, store
+from evalharness.data.tables import delimiter_of, iter_fields, read_header
+from evalharness.errors import DataError
+
+_WITH_NUMBERS: Final = ("latency_s", "ttft_s", "cost_usd", "usage", "logprobs", "tool_calls")
+
+
+class Found(NamedTuple):
+    """An entry, its bytes, and where it is for messages."""
+
+    entry: Entry
+    bytes_: bytes
+    where: str
+
+    def has(self, repeat: int) -> bool:
+        """Whether it says anything of this repeat."""
+        answers = self.entry.answers()
+        return answers is None or repeat < len(answers)
+
+    def text(self, repeat: int) -> str | None:
+        """The answer, or None for null."""
+        return answer_text(self.entry, repeat, self.bytes_)
+
+
+class Entries:
+    """A recording's entries at random access."""
+
+    def __init__(self, path: Path, stored: Stored, index: EntryIndex, decode: Decode) -> None:
+        self._path = path
+        self._stored = stored
+        self._index = index
+        self._decode = decode
+        self._last: tuple[int, Found] | None = None
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def find(self, sample_id: str, repeat: int) -> Found | None:
+        """The entry of this repeat, or the one of all repeats; None if there is none.
+
+        An error recorded once stands for every repeat of its sample.
+        """
+        for key in self._index.kinds(repeat):
+            for position in self._index.positions(sample_id, key):
+                found = self._at(position)
+                if id_text(found.entry, found.bytes_) == sample_id:
+                    whole = key in (repeat, WHOLE) or found.entry.is_error_of_all()
+                    return found if whole else None
+        return None
+
+    def ids(self) -> Iterator[str]:
+        """Every entry's id, in file order."""
+        for position in range(len(self._index)):
+            found = self._at(position)
+            yield id_text(found.entry, found.bytes_)
+
+    def close(self) -> None:
+        """Give up the file."""
+        self._stored.close()
+
+    def _at(self, position: int) -> Found:
+        if self._last is not None and self._last[0] == position:
+            return self._last[1]
+        text = self._stored.read(*self._index.span(position))
+        where = str(self._path)
+        found = Found(self._decode(text, where), text, where)
+        self._last = (position, found)
+        return found
+
+    def refuse_duplicates(self) -> None:
+        """Raise DataError for the first (id, repeat) that is answered twice, with both lines."""
+        for first, second in self._index.suspects():
+            one, other = self._at(first), self._at(second)
+            name = id_text(one.entry, one.bytes_)
+            if name == id_text(other.entry, other.bytes_):
+                lines = [self._line(position) for position in (first, second)]
+                raise DataError(
+                    f"the id {name!r} is answered on line {lines[0]} and on line {lines[1]}",
+                    where=at(self._path, lines[1]),
+                    mend='several answers to one sample: {"id", "outputs": [...]}, or a "repeat" '
+                    "number on each line",
+                )
+
+    def _line(self, position: int) -> int:
+        """The line an entry starts on, counted from the beginning."""
+        start, _ = self._index.span(position)
+        ahead, line = 0, 1
+        with self._stored.stream() as stream:
+            while ahead < start:
+                chunk = stream.read(min(1 << 16, start - ahead))
+                ahead += len(chunk)
+                line += chunk.count(b"\n")
+        return line
+
+
+def open_entries(path: Path, fields: Mapping[str, str], ids: Iterable[str] | None) -> Entries:
+    """Index a recording of any form and check every entry. Raises DataError with the line."""
+    fmt = format_of(path)
+    if fmt == "jsonl":
+        entries = _from_json_lines(path, fields)
+    elif fmt == "json":
+        entries = _from_document(path, fields)
+    elif fmt == "csv":
+        entries = _from_csv(path, fields)
+    else:
+        entries = _from_lines(path, ids)
+    if not len(entries):
+        entries.close()
+        raise DataError("the recording is empty", where=str(path), mend="record answers first")
+    entries.refuse_duplicates()
+    return entries
+
+
+def _add(index: EntryIndex, entry: Entry, text: bytes, *, start: int, where: str) -> None:
+    """Index one entry after checking what only shows when it is used."""
+    answers = entry.answers()
+    if any(getattr(entry, name) is not None for name in _WITH_NUMBERS):
+        for repeat in range(1 if answers is None else len(answers)):
+            outcome(entry, repeat, text="", where=where)
+    repeat = WHOLE if answers is not None and entry.repeat is None else entry.repeat or 0
+    index.add(id_text(entry, text), repeat, start)
+
+
+def _from_json_lines(path: Path, fields: Mapping[str, str]) -> Entries:
+    stored, index, decode = store(path), EntryIndex(), JsonEntries(fields)
+    with stored.stream() as stream:
+        for line in numbered(stream, path):
+            if isinstance(line, DataError):
+                raise line
+            if line.text and not line.text.isspace():
+                entry = _decoded(path, line, decode)
+                where = at(path, line.number)
+                _add(index, entry, line.text, start=line.offset, where=where)
+    index.finish(stored.size())
+    return Entries(path, stored, index, decode)
+
+
+def _decoded(path: Path, line: Line, decode: Decode) -> Entry:
+    """The line's entry; where that fails, what is wrong with it as JSON comes first."""
+    try:
+        return decode(line.text, at(path, line.number))
+    except DataError as error:
+        row = parse_json_line(path, line)
+        raise (row if isinstance(row, DataError) else error) from error
+
+
+def _from_document(path: Path, fields: Mapping[str, str]) -> Entries:
+    if is_list(path):
+        return _in_memory(path, (bytes(item) for item in read_items(path)), JsonEntries(fields))
+    require_known(fields)
+    members = read_members(path).items()
+    pairs = (b"[%s,%s]" % (orjson.dumps(key), bytes(value)) for key, value in members)
+    return _in_memory(path, pairs, keyed)
+
+
+def _in_memory(path: Path, texts: Iterable[bytes], decode: Decode) -> Entries:
+    index, content = EntryIndex(), bytearray()
+    for number, text in enumerate(texts, start=1):
+        where = f"{path}: item {number}"
+        _add(index, decode(text, where), text, start=len(content), where=where)
+        content += text.replace(b"\n", b" ") + b"\n"  # a line an item: line ends are only layout
+    index.finish(len(content))
+    return Entries(path, MemoryStored(bytes(content)), index, decode)
+
+
+def _from_csv(path: Path, fields: Mapping[str, str]) -> Entries:
+    try:
+        decode = CsvEntries(read_header(path), delimiter_of(path), fields)
+    except DataError as error:
+        raise DataError(error.message, where=error.where or at(path, 1), mend=error.mend) from error
+    stored, index = store(path), EntryIndex()
+    with stored.stream() as stream:
+        for record in iter_fields(stream, path):
+            if isinstance(record, DataError):
+                raise record
+            where = at(path, record.number)
+            entry = decode.entry(record.fields, where)
+            _add(index, entry, b"", start=record.offset, where=where)
+    index.finish(stored.size())
+    return Entries(path, stored, index, decode)
+
+
+def _from_lines(path: Path, ids: Iterable[str] | None) -> Entries:
+    """Plain lines, one answer each, in the order of the data; a blank line is an empty answer."""
+    if ids is None:
+        raise DataError(
+            "plain lines say no ids, and the data's are not known here",
+            where=str(path),
+            mend='write JSON Lines: {"id": "q1", "output": "..."}',
+        )
+    index, end = EntryIndex(), 0
+    rewritten = tempfile.TemporaryFile(prefix="evalharness-")  # noqa: SIM115 - outlives this call
+    remaining = iter(ids)
+    for line in iter_lines(path):
+        if isinstance(line, DataError):
+            raise line
+        sample_id = next(remaining, None)
+        if sample_id is None:
+            raise _misaligned(path, line.number - 1, sum(1 for _ in iter_lines(path)))
+        broken = not_utf8(path, line.number, line.text)
+        if broken:
+            raise broken
+        index.add(sample_id, 0, end)
+        end += rewritten.write(orjson.dumps((sample_id, line.text.decode())) + b"\n")
+    n_more = sum(1 for _ in remaining)
+    if n_more:
+        raise _misaligned(path, len(index) + n_more, len(index))
+    index.finish(end)
+    return Entries(path, FileStored(rewritten), index, keyed)
+
+
+def _misaligned(path: Path, n_samples: int, n_lines: int) -> DataError:
+    return DataError(
+        f"the recording has {n_lines} lines, the data has {n_samples} samples",
+        where=str(path),
+        mend="plain lines are aligned with the data, one answer a line; JSON Lines carry ids",
+    )

@@ -1,0 +1,120 @@
+"""Where in a recording each (id, repeat) stands: hashes and offsets, 16 bytes an entry.
+
+Reads: ids, repeats and byte offsets as they come by.  Gives: positions and spans.
+Depends on: numpy, imported when entries are looked up out of order.  Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+WHOLE: Final = -1
+"""The repeat of an entry that holds every repeat of its sample."""
+
+_MASK: Final = 2**64 - 1
+_STEP: Final = 0x9E3779B97F4A7C15  # odd, so that steps visit all of 2**64 (Knuth's golden ratio)
+
+
+def key_of(sample_id: str, repeat: int) -> int:
+    """The 64-bit key of an id and a repeat, the same within this process only."""
+    return (hash(sample_id) + (repeat + 1) * _STEP) & _MASK
+
+
+class EntryIndex:
+    """Entries in file order with their keys; built once, then looked up.
+
+    Different ids may share a key (once in 3e7 recordings of a million entries): `positions` gives
+    every candidate and the caller looks at the id.
+    """
+
+    def __init__(self) -> None:
+        self._keys = array("Q")
+        self._starts = array("Q")
+        self._end = 0
+        self._cursor = 0
+        self._n_whole = 0
+        self._max_repeat = 0
+        self._sorted: tuple[Sequence[int], Sequence[int]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, sample_id: str, repeat: int, start: int) -> None:
+        """The next entry, which starts at byte `start`."""
+        self._keys.append(key_of(sample_id, repeat))
+        self._starts.append(start)
+        if repeat == WHOLE:
+            self._n_whole += 1
+        elif repeat > self._max_repeat:
+            self._max_repeat = repeat
+
+    def finish(self, end: int) -> None:
+        """The content ends at byte `end`: no entry follows."""
+        self._end = end
+
+    def span(self, position: int) -> tuple[int, int]:
+        """The first byte of an entry and the first one after it (line ends included)."""
+        after = position + 1
+        return self._starts[position], self._starts[after] if after < len(self) else self._end
+
+    def kinds(self, repeat: int) -> tuple[int, ...]:
+        """Under which repeats an answer may stand, the likeliest first; 0 for an error of all."""
+        if self._n_whole == len(self):
+            return (WHOLE,)
+        single = (repeat, 0) if repeat else (0,)
+        return (*single, WHOLE) if self._n_whole else single
+
+    def positions(self, sample_id: str, repeat: int) -> Iterator[int]:
+        """The entries that may hold this id and repeat: none, one, or by chance several."""
+        key = key_of(sample_id, repeat)
+        cursor = self._cursor
+        keys = self._keys
+        for near in (cursor, cursor - 1):
+            if 0 <= near < len(keys) and keys[near] == key:
+                self._cursor = near + 1
+                yield near
+        yield from self._searched(key)
+
+    def _searched(self, key: int) -> Iterator[int]:
+        by_key, order = self._by_key()
+        place = bisect_left(by_key, key)
+        while place < len(by_key) and by_key[place] == key:
+            position = order[place]
+            self._cursor = position + 1
+            yield position
+            place += 1
+
+    def _by_key(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Keys in ascending order and the position of each."""
+        if self._sorted is None:
+            import numpy as np
+
+            keys = np.frombuffer(self._keys, dtype=np.uint64)
+            order = np.argsort(keys, kind="stable")
+            self._sorted = (keys[order].data, order.astype(np.uint32).data)
+        return self._sorted
+
+    def suspects(self) -> list[tuple[int, int]]:
+        """Pairs of positions (earlier, later) whose keys say that they are the same answer.
+
+        Also an entry of all repeats beside one of a single repeat.  In order of the later one.
+        """
+        import numpy as np
+
+        keys = np.frombuffer(self._keys, dtype=np.uint64)
+        ascending = np.sort(keys)
+        equal = ascending[1:][ascending[1:] == ascending[:-1]]
+        pairs: list[tuple[int, int]] = []
+        for key in np.unique(equal):
+            places = np.flatnonzero(keys == key).tolist()
+            pairs.extend((places[0], later) for later in places[1:])
+        if 0 < self._n_whole < len(self):
+            for repeat in range(self._max_repeat + 1):
+                shifted = keys + np.uint64((repeat + 1) * _STEP & _MASK)
+                for place in np.flatnonzero(np.isin(shifted, keys)):
+                    other = int(np.flatnonzero(keys == shifted[place])[0])
+                    pairs.append((min(int(place), other), max(int(place), other)))
+        return sorted(pairs, key=lambda pair: pair[1])
