@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[np.float64]
     Mask: TypeAlias = NDArray[np.bool_]
+    Words: TypeAlias = NDArray[np.uint64]
 
 MetricKind: TypeAlias = Literal["binary", "continuous", "count", "corpus", "ordered", "refit"]
 Need: TypeAlias = Literal[

@@ -185,6 +185,35 @@ class VerdictFacts(Record, frozen=True, kw_only=True):
     stamps: tuple[str, ...] = ()
 
 
+class GateArm(Record, frozen=True, kw_only=True):
+    """Which run took which part in a comparison. run: its folder's name below --out."""
+
+    suite: str
+    name: str
+    role: Literal["candidate", "baseline", "arm"]
+    run: str
+
+
+class GateFile(Record, frozen=True, kw_only=True):
+    """gate.json (or a comparison that was kept): what was compared and what came out.
+
+    hashes: policy and data of every suite, by "suite.policy" and "suite.data".
+    """
+
+    gate: str
+    kind: Literal["gate", "compare", "run"]
+    arms: tuple[GateArm, ...]
+    verdict: VerdictFacts | None = None
+    gates: tuple[GateRow, ...] = ()
+    comparisons: tuple[ComparisonRow, ...] = ()
+    invalid: tuple[Invalid, ...] = ()
+    warnings: tuple[str, ...] = ()
+    hashes: dict[str, str] = {}
+    reproduce: str = ""
+    volatile: Volatile = Volatile()
+    format: int = FORMAT
+
+
 class ArmFacts(Record, frozen=True, kw_only=True):
     """One arm as the report shows it."""
 

@@ -64,7 +64,7 @@ class Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         from evalharness.version import VERSION
 

@@ -5,12 +5,14 @@ Depends on: click, stages.options.
 
 from __future__ import annotations
 
+import functools
 import os
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -22,15 +24,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 REPORT_FORMATS = ("html", "md", "json", "junit")
 
 
-def shared(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
-    """Several options as one decorator."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How a verb shows what it found. formats: of the reports to write."""
 
-    def decorate(function: Function) -> Function:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+    quiet: bool = False
+    as_json: bool = False
+    formats: tuple[str, ...] = ()
+    exit_zero: bool = False
 
 
 OUT = click.option(
@@ -61,45 +62,81 @@ REPORTS = click.option(
     show_default=True,
     help="Which reports to write, or none.",
 )
-GENERATING = shared(
-    click.option("--max-connections", type=click.IntRange(min=1), help="Requests in flight."),
-    click.option(
-        "--max-cost",
-        type=click.FloatRange(min=0),
-        metavar="USD",
-        help="Stop before this is exceeded.",
-    ),
-    click.option("--no-cache", is_flag=True, help="Ask again what the response cache holds."),
-    click.option("--shard", metavar="K/N", help="Part K of N of the samples, by hash of their id."),
+NO_REPORTS = click.option(
+    "--reports", default="none", show_default=True, help="Which reports to write."
 )
-EVERY_RUN = shared(OUT, DATA, LIMIT, SEED, FIELDS, QUIET, JSON)
+EXIT_ZERO = click.option(
+    "--exit-zero", is_flag=True, help="Exit 0 whatever the verdict (not on errors)."
+)
+MAX_CONNECTIONS = click.option(
+    "--max-connections", type=click.IntRange(min=1), help="Requests in flight."
+)
+MAX_COST = click.option(
+    "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before this is exceeded."
+)
+NO_CACHE = click.option("--no-cache", is_flag=True, help="Ask again what the response cache holds.")
+SHARD = click.option(
+    "--shard", metavar="K/N", help="Part K of N of the samples, by hash of their id."
+)
+SCORING = (OUT, DATA, LIMIT, SEED, FIELDS, QUIET, JSON)
+GENERATING = (*SCORING, MAX_CONNECTIONS, MAX_COST, NO_CACHE, SHARD)
+
+RUN_NAMES = (
+    "out",
+    "data",
+    "limit",
+    "seed",
+    "fields",
+    "max_connections",
+    "max_cost",
+    "no_cache",
+    "shard",
+)
+OUTPUT_NAMES = ("quiet", "as_json", "reports", "exit_zero")
 
 
-def run_options(  # noqa: PLR0913 - the options of a command line, by name
-    *,
-    out: Path,
-    data: Path | None,
-    limit: int | None,
-    seed: int | None,
-    fields: Sequence[str] = (),
-    max_connections: int | None = None,
-    max_cost: float | None = None,
-    no_cache: bool = False,
-    shard: str | None = None,
-) -> RunOptions:
-    """What the shared options mean. Raises UsageError."""
+def taking(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Give a verb shared options, gathered as `options: RunOptions` and `output: Output`."""
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def call(**given: Any) -> Any:  # Any: click's values, typed by the options above
+            run = {name: given.pop(name) for name in RUN_NAMES if name in given}
+            shown = {name: given.pop(name) for name in OUTPUT_NAMES if name in given}
+            return function(options=run_options(run), output=output_options(shown), **given)
+
+        command = cast("Function", call)
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def run_options(given: dict[str, Any]) -> RunOptions:  # Any: see `taking`
+    """What the shared options mean for a run. Raises UsageError."""
     return RunOptions(
-        out=out,
-        data=data,
-        limit=limit,
-        seed=seed,
-        shard=parse_shard(shard),
-        max_connections=max_connections,
-        max_cost_usd=max_cost,
-        cache_dir=None if no_cache else cache_folder(),
+        out=given["out"],
+        data=given.get("data"),
+        limit=given.get("limit"),
+        seed=given.get("seed"),
+        shard=parse_shard(given.get("shard")),
+        max_connections=given.get("max_connections"),
+        max_cost_usd=given.get("max_cost"),
+        cache_dir=None if given.get("no_cache") else cache_folder(),
         session=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{uuid.uuid4().hex[:6]}",
-        fields=parse_fields(fields),
+        fields=parse_fields(given.get("fields", ())),
         environment=dict(os.environ),
+    )
+
+
+def output_options(given: dict[str, Any]) -> Output:  # Any: see `taking`
+    """What the shared options mean for what is shown. Raises UsageError."""
+    return Output(
+        quiet=given.get("quiet", False),
+        as_json=given.get("as_json", False),
+        formats=parse_reports(given["reports"]) if "reports" in given else (),
+        exit_zero=given.get("exit_zero", False),
     )
 
 

@@ -9,10 +9,11 @@ memory and load stay constant.  What the journal holds is not asked again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
+from evalharness.clients.stack import Asker
 from evalharness.errors import HarnessError
 from evalharness.records import Answered, Failed, Outcome, Request, Sample
 from evalharness.stages.options import Progress, Report
@@ -26,29 +27,6 @@ PASSING_KINDS = frozenset(
 
 REPORT_EVERY = 64
 Chain: TypeAlias = tuple[int, tuple[Sample, ...]]
-
-
-class Asker(Protocol):
-    """A client with its retries, budget and cache: one outcome a request, failures included.
-
-    batch_size: how many requests `ask_batch` takes at once; 1 where it cannot.
-    connections: how many requests may be in flight.
-    """
-
-    batch_size: int
-    connections: int
-
-    async def ask(self, request: Request) -> Outcome:
-        """One outcome; raises only what ends the run (Fatal, BudgetExceeded)."""
-        ...
-
-    async def ask_batch(self, requests: Sequence[Request]) -> Sequence[Outcome]:
-        """One outcome a request, in order."""
-        ...
-
-    async def close(self) -> None:
-        """Release what the client holds."""
-        ...
 
 
 @dataclass(slots=True)
@@ -136,7 +114,7 @@ class _Work:
         chains = self.plan.chains()
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self.asker.connections):
+                for _ in range(self.asker.limits.max_connections):
                     group.create_task(self.worker(chains))
         except BaseExceptionGroup as errors:
             raise first_error(errors) from None

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from evalharness.contracts import Array, Mask
+    from evalharness.contracts import Array, Mask, Words
 
     Index = NDArray[np.intp]
-    Words = NDArray[np.uint64]
 
 Failures = Literal["against_candidate", "left_out"]
 

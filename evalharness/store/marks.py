@@ -19,7 +19,7 @@ from evalharness.records import FORMAT, Record
 from evalharness.store.keys import unit_hash
 
 if TYPE_CHECKING:
-    from evalharness.contracts import Array, Mask
+    from evalharness.contracts import Array, Mask, Words
 
 
 class MetricColumns(Record, frozen=True, kw_only=True):
@@ -100,10 +100,10 @@ class MarkTable:
 
     path: Path
     header: MarkHeader
-    unit_n: Array
-    sample_n: Array
-    sha_n: Array
-    cluster_n: Array
+    unit_n: Words
+    sample_n: Words
+    sha_n: Words
+    cluster_n: Words
     failed_n: Mask
     unparsed_n: Mask
     live_n: Mask
@@ -199,7 +199,7 @@ class _Builder:
 
         n = len(self.units)
 
-        def words(values: array[int]) -> Array:
+        def words(values: array[int]) -> Words:
             return np.frombuffer(values, dtype=np.uint64) if n else np.empty(0, dtype=np.uint64)
 
         def mask(values: bytearray) -> Mask:

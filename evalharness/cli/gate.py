@@ -1,0 +1,67 @@
+"""`evalharness gate SUITE... --candidate M --baseline M`: run what is missing, compare, decide."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from evalharness.cli.options import EXIT_ZERO, GENERATING, REPORTS, Output, taking
+from evalharness.cli.progress import showing_progress
+from evalharness.stages.options import RunOptions
+
+
+@click.command(name="gate")
+@click.argument("suites", nargs=-1, required=True, metavar="SUITE [SUITE2...]")
+@click.option(
+    "--candidate",
+    "candidates",
+    multiple=True,
+    required=True,
+    metavar="M",
+    help="The model that wants to ship.",
+)
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    required=True,
+    metavar="M",
+    help="What would be used otherwise; may be repeated.",
+)
+@click.option(
+    "--policy",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Another policy than the suite's; stamps the verdict EXPLORATORY, never READY.",
+)
+@taking(REPORTS, EXIT_ZERO, *GENERATING)
+def command(
+    suites: tuple[str, ...],
+    candidates: tuple[str, ...],
+    baselines: tuple[str, ...],
+    policy: Path | None,
+    options: RunOptions,
+    output: Output,
+) -> int:
+    """Decide whether a candidate is READY, over all suites and baselines at once.
+
+    The exit code is the verdict: 0 READY, 1 NOT_READY, 2 INCONCLUSIVE, 3 INVALID.
+    """
+    from evalharness.cli.output import print_facts
+    from evalharness.spec.locate import find_suite
+    from evalharness.spec.read import read_policy, read_suite
+    from evalharness.stages.decide import GateRequest, gate
+
+    request = GateRequest(
+        suites=tuple(read_suite(find_suite(name)) for name in suites),
+        candidates=candidates,
+        baselines=baselines,
+        policy=read_policy(policy) if policy else None,
+        reproduce=shlex.join(["evalharness", *sys.argv[1:]]),
+    )
+    with showing_progress(quiet=output.quiet) as report:
+        folder = gate(request, options, report)
+    code = print_facts(folder, out=options.out, output=output)
+    return 0 if output.exit_zero else code

@@ -1,0 +1,245 @@
+"""decide: suites, a candidate and baselines -> runs, comparisons, and (for a gate) one verdict.
+
+Reads and writes: run folders, runs/gates/<id>/gate.json.
+Depends on: execute, compare, verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from evalharness.errors import SpecError, UsageError
+from evalharness.results import ComparisonRow, GateArm, GateFile, GateRow, Invalid, Volatile
+from evalharness.spec.locate import find_suite
+from evalharness.spec.read import digest, read_suite
+from evalharness.spec.suite import Policy, Suite
+from evalharness.stages.arms import Arm, distinct, resolve
+from evalharness.stages.compare import compare_tables
+from evalharness.stages.execute import execute
+from evalharness.stages.options import Report, RunOptions
+from evalharness.stages.pairing import pair
+from evalharness.stages.verdict import judge, verdict
+from evalharness.store.keys import sha256_of
+from evalharness.store.marks import MarkTable, read_marks
+from evalharness.store.runs import RunFolder, write_json
+
+EXPLORATORY = "EXPLORATORY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRequest:
+    """What a gate is asked to decide.
+
+    policy: instead of every suite's own; the verdict is then stamped EXPLORATORY.
+    reproduce: the command that asks for it again.
+    """
+
+    suites: tuple[Suite, ...]
+    candidates: tuple[str, ...]
+    baselines: tuple[str, ...]
+    policy: Policy | None = None
+    reproduce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """One suite's runs, compared and (where it has gates) judged."""
+
+    arms: list[GateArm]
+    gates: list[GateRow]
+    comparisons: list[ComparisonRow]
+    invalid: list[Invalid]
+    n_paired: list[int]
+
+
+def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
+    """Run what is missing, judge every gate, write gate.json; gives the gate's folder.
+
+    Raises SpecError for a suite without gates; otherwise as `execute`.
+    """
+    started = options.clock()
+    suites = [_with_policy(suite, request.policy) for suite in request.suites]
+    for suite in suites:
+        if not any(gate.role != "diagnostic" for gate in suite.policy.gates):
+            raise SpecError(
+                f"suite '{suite.name}' has no gates, so nothing could be decided",
+                where=f"{suite.base}/suite.yaml, policy.gates",
+                mend="add at least one gate with role primary or guardrail",
+            )
+    judged = [_judge_suite(suite, request, options, report) for suite in suites]
+    gates = tuple(row for part in judged for row in part.gates)
+    invalid = tuple(reason for part in judged for reason in part.invalid)
+    stamps = (EXPLORATORY,) if request.policy is not None else ()
+    decided = verdict(
+        gates,
+        invalid,
+        alpha=suites[0].policy.alpha,
+        n_paired=min((n for part in judged for n in part.n_paired), default=0),
+        stamps=stamps,
+    )
+    file = GateFile(
+        gate="",
+        kind="gate",
+        arms=tuple(arm for part in judged for arm in part.arms),
+        verdict=decided,
+        gates=gates,
+        comparisons=tuple(row for part in judged for row in part.comparisons),
+        invalid=invalid,
+        hashes=_hashes(suites, judged, options),
+        reproduce=request.reproduce,
+        volatile=_volatile(started, options),
+    )
+    return _write(file, options.out)
+
+
+def compare_runs(
+    references: Sequence[str],
+    suite_name: str | None,
+    options: RunOptions,
+    report: Report,
+    *,
+    alpha: float,
+) -> Path:
+    """Compare candidates with a baseline (the first reference); gives the comparison's folder.
+
+    Raises PairingError where two runs share no samples or asked different ones.
+    """
+    started = options.clock()
+    suite = _suite_of(references, suite_name)
+    suite = msgspec.structs.replace(
+        suite, policy=msgspec.structs.replace(suite.policy, alpha=alpha)
+    )
+    arms = distinct([resolve(reference, suite=suite.name) for reference in references])
+    folders = execute(suite, arms, options, report)
+    tables = [read_marks(folder.marks_path) for folder in folders]
+    rows: list[ComparisonRow] = []
+    for arm, table in zip(arms[1:], tables[1:], strict=True):
+        pairing = pair(tables[0], table)
+        rows += compare_tables(
+            pairing,
+            suite=suite,
+            names=(arms[0].name, arm.name),
+            seed=options.seed or 0,
+        )
+    file = GateFile(
+        gate="",
+        kind="compare",
+        arms=tuple(_arms_of(suite, arms, folders, options.out, baselines=1)),
+        comparisons=tuple(rows),
+        hashes={f"{suite.name}.suite": suite.sha256},
+        reproduce=f"evalharness compare {' '.join(references)} --suite {suite.name}",
+        volatile=_volatile(started, options),
+    )
+    return _write(file, options.out)
+
+
+def _with_policy(suite: Suite, policy: Policy | None) -> Suite:
+    return suite if policy is None else msgspec.structs.replace(suite, policy=policy)
+
+
+def _suite_of(references: Sequence[str], name: str | None) -> Suite:
+    """The suite that a comparison is about: named, or the one that the runs are of."""
+    if name is not None:
+        return read_suite(find_suite(name))
+    for reference in references:
+        arm = resolve(reference)
+        if arm.run is not None:
+            return arm.run.manifest().suite
+    raise UsageError(
+        "the arms are no runs, so the suite is not known", mend="name it with --suite SUITE"
+    )
+
+
+def _judge_suite(
+    suite: Suite, request: GateRequest, options: RunOptions, report: Report
+) -> _Judged:
+    """Execute, compare and judge one suite."""
+    references = [*request.baselines, *request.candidates]
+    arms = distinct([resolve(reference, suite=suite.name) for reference in references])
+    folders = execute(suite, arms, options, report)
+    tables = [read_marks(folder.marks_path) for folder in folders]
+    count = len(request.baselines)
+    judged = _Judged(
+        list(_arms_of(suite, arms, folders, options.out, baselines=count)), [], [], [], []
+    )
+    for candidate, candidate_table in zip(arms[count:], tables[count:], strict=True):
+        for baseline, baseline_table in zip(arms[:count], tables[:count], strict=True):
+            names = (baseline.name, candidate.name)
+            _judge_pair(suite, (baseline_table, candidate_table), names, options, judged)
+    return judged
+
+
+def _judge_pair(
+    suite: Suite,
+    tables: tuple[MarkTable, MarkTable],
+    names: tuple[str, str],
+    options: RunOptions,
+    judged: _Judged,
+) -> None:
+    """Add one pair's comparisons, gates and reasons of invalidity."""
+    pairing = pair(*tables)
+    seed = options.seed if options.seed is not None else (suite.generation.seed or 0)
+    gates, invalid = judge(pairing, suite=suite, names=names, seed=seed)
+    judged.gates.extend(gates)
+    judged.invalid.extend(invalid)
+    judged.n_paired.append(len(pairing))
+    if len(pairing) and not pairing.changed:
+        judged.comparisons.extend(compare_tables(pairing, suite=suite, names=names, seed=seed))
+
+
+def _arms_of(
+    suite: Suite, arms: Sequence[Arm], folders: Sequence[RunFolder], out: Path, *, baselines: int
+) -> Iterator[GateArm]:
+    for number, (arm, folder) in enumerate(zip(arms, folders, strict=True)):
+        yield GateArm(
+            suite=suite.name,
+            name=arm.name,
+            role="baseline" if number < baselines else "candidate",
+            run=_run_name(folder, out),
+        )
+
+
+def _run_name(folder: RunFolder, out: Path) -> str:
+    """A run's name below `out`, or its whole path where it lies elsewhere."""
+    beside = folder.path.parent.resolve() == out.resolve()
+    return folder.path.name if beside else str(folder.path.resolve())
+
+
+def _hashes(
+    suites: Sequence[Suite], judged: Sequence[_Judged], options: RunOptions
+) -> dict[str, str]:
+    hashes: dict[str, str] = {}
+    for suite, part in zip(suites, judged, strict=True):
+        hashes[f"{suite.name}.suite"] = suite.sha256
+        hashes[f"{suite.name}.policy"] = digest(suite.policy)
+        for arm in part.arms:
+            manifest = RunFolder(options.out / arm.run).manifest()
+            hashes[f"{suite.name}.data"] = manifest.fingerprints["data"]
+    return hashes
+
+
+def _volatile(started: float, options: RunOptions) -> Volatile:
+    import platform
+
+    from evalharness.version import VERSION
+
+    return Volatile(
+        created_at=datetime.fromtimestamp(options.clock(), tz=UTC).isoformat(timespec="seconds"),
+        wall_s=round(max(0.0, options.clock() - started), 3),
+        host=platform.node(),
+        python=platform.python_version(),
+        version=VERSION,
+    )
+
+
+def _write(file: GateFile, out: Path) -> Path:
+    """gate.json in its folder: the same comparison of the same runs keeps its place."""
+    identity = sha256_of((file.kind, file.arms, file.hashes))[:8]
+    folder = out / "gates" / f"{identity}-1"
+    write_json(folder / "gate.json", msgspec.structs.replace(file, gate=folder.name))
+    return folder

@@ -1,0 +1,157 @@
+"""execute: arms over a suite -> complete, scored run folders; does only what is missing.
+
+plan -> generate (all arms at once, interleaved in time) -> evidence -> score -> aggregate.
+Depends on: the other stages, catalog and clients (opened by name).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalharness.clients.settings import ClientSettings
+from evalharness.clients.stack import Asker, Shared, build_asker, open_client
+from evalharness.contracts import Client
+from evalharness.errors import StoreError, UsageError
+from evalharness.records import JsonObject
+from evalharness.spec.suite import Suite
+from evalharness.stages.aggregate import aggregate
+from evalharness.stages.arms import Arm
+from evalharness.stages.evidence import gather_evidence
+from evalharness.stages.generate import Tally, first_error, generate
+from evalharness.stages.options import Report, RunOptions
+from evalharness.stages.plan import Plan, heldout, make_plan
+from evalharness.stages.score import score
+from evalharness.store.keys import sha256_of
+from evalharness.store.runs import RunFolder
+
+DEFAULT_CONNECTIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An arm with its client and its plan."""
+
+    arm: Arm
+    client: Client
+    asker: Asker
+    plan: Plan
+
+
+def execute(
+    suite: Suite, arms: Sequence[Arm], options: RunOptions, report: Report
+) -> list[RunFolder]:
+    """Run what is missing of every arm, score it, and give the folders in the arms' order.
+
+    Raises UsageError, SpecError, DataError, ClientError, BudgetExceeded, WriteError; whatever was
+    answered before stays journalled and the same call resumes.
+    """
+    fresh = [arm for arm in arms if arm.run is None]
+    shared = Shared()
+    opened = [open_arm(suite, arm, options, shared) for arm in fresh]
+    asyncio.run(_generate_all(opened, report))
+    folders = {id(item.arm): item.plan.folder for item in opened}
+    done: list[RunFolder] = []
+    for arm in arms:
+        folder = arm.run or folders[id(arm)]
+        if arm.run is not None:
+            _check_foreign(folder, suite)
+        finish(suite, folder, options, report)
+        done.append(folder)
+    return done
+
+
+def open_arm(suite: Suite, arm: Arm, options: RunOptions, shared: Shared) -> Opened:
+    """Open an arm's client and lay out its plan; nothing is asked yet."""
+    settings = ClientSettings(
+        options=_client_options(suite, arm, options),
+        environment=options.environment,
+        price=arm.price,
+        max_cost_usd=options.max_cost_usd,
+        session=options.session,
+        seed=options.seed or 0,
+        cache_dir=options.cache_dir,
+        max_connections=options.max_connections or DEFAULT_CONNECTIONS,
+    )
+    client = open_client(arm.provider, arm.model, settings)
+    plan = make_plan(suite, arm, client.identity, options, shows_prompt=client.capabilities.prompts)
+    return Opened(arm, client, build_asker(client, settings, shared=shared), plan)
+
+
+def _client_options(suite: Suite, arm: Arm, options: RunOptions) -> JsonObject:
+    """A baseline's own options; for a recording, how its fields are called."""
+    given: JsonObject = dict(arm.options)
+    if arm.recorded:
+        fields = {**suite.outputs, **arm.outputs, **options.fields}
+        if fields:
+            given["fields"] = fields
+        if arm.model.endswith((".txt", ".txt.gz")):
+            given["ids"] = [sample.id for sample in heldout(suite, options)]
+    return given
+
+
+async def _generate_all(opened: Sequence[Opened], report: Report) -> list[Tally]:
+    """Every arm at once, so that a drifting provider hits all of them alike."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(generate(item.plan, item.asker, report, total=_total(item)))
+                for item in opened
+                if not item.plan.folder.complete
+            ]
+        return [task.result() for task in tasks]
+    except BaseExceptionGroup as errors:
+        raise first_error(errors) from None
+    finally:
+        for item in opened:
+            await item.asker.close()
+
+
+def _total(item: Opened) -> int | None:
+    """How many units there are, by reading the data through once.
+
+    Before money is spent this also finds a broken line or a template that fails.
+    """
+    if item.arm.recorded:
+        return None
+    count = 0
+    for sample in item.plan.source:
+        if item.plan.shows_prompt:
+            item.plan.program.render(sample)
+        count += 1
+    return count * item.plan.generation.repeats
+
+
+def finish(suite: Suite, folder: RunFolder, options: RunOptions, report: Report) -> None:
+    """Gather evidence, score and sum up one run, unless that is done with these very metrics."""
+    if folder.complete and folder.summary().fingerprints.get("scoring") == scoring_hash(suite):
+        return
+    source = heldout(suite, options)
+    manifest = folder.manifest()
+    repeats = manifest.suite.generation.repeats
+    gather_evidence(suite, source, folder, report, repeats=repeats)
+    score(suite, source, folder, report, repeats=repeats)
+    aggregate(suite, folder, scoring=scoring_hash(suite))
+
+
+def scoring_hash(suite: Suite) -> str:
+    """sha256 of everything that turns answers into numbers."""
+    from evalharness.version import VERSION
+
+    gated = sorted({gate.metric for gate in suite.policy.gates})
+    return sha256_of(
+        (suite.metrics, suite.extract, suite.data.code, gated, suite.policy.alpha, VERSION)
+    )
+
+
+def _check_foreign(folder: RunFolder, suite: Suite) -> None:
+    """A run given as an arm must be of this suite, and have answers."""
+    manifest = folder.manifest()
+    if manifest.suite.name != suite.name:
+        raise UsageError(
+            f"run '{folder.path.name}' is of suite '{manifest.suite.name}', not '{suite.name}'",
+            mend=f"evalharness gate {manifest.suite.name} ...",
+        )
+    if not folder.outcomes_path.exists():
+        raise StoreError("the run has no answers yet", where=str(folder.path))

@@ -1,0 +1,99 @@
+"""Integrity: whether the evidence can be used at all.
+
+Reads: a Pairing, the policy.  Gives: reasons of invalidity, each with a stable code.
+Depends on: pairing.
+"""
+
+from __future__ import annotations
+
+from evalharness.results import Invalid
+from evalharness.spec.gates import RELATIVE_TESTS
+from evalharness.spec.suite import GateSpec, Suite
+from evalharness.stages.pairing import Pairing, paired_rows
+
+LIVE = "live"
+
+
+def check_pairing(pairing: Pairing, *, suite: Suite, names: tuple[str, str]) -> list[Invalid]:
+    """Reasons why two runs cannot be judged together: nothing shared, other content, gaps."""
+    baseline, candidate = names
+
+    def refuse(code: str, message: str, arm: str = "") -> Invalid:
+        return Invalid(code=code, message=message, suite=suite.name, arm=arm)
+
+    if not len(pairing):
+        return [refuse("no_pairs", f"{baseline} and {candidate} share no sample")]
+    reasons: list[Invalid] = []
+    if pairing.changed:
+        reasons.append(
+            refuse(
+                "content",
+                f"{pairing.changed} of {len(pairing)} samples have other content in {baseline} "
+                f"than in {candidate}: they answered different questions",
+            )
+        )
+    least = suite.policy.min_coverage
+    for name, share in (
+        (baseline, pairing.coverage("baseline")),
+        (candidate, pairing.coverage("candidate")),
+    ):
+        if share < least:
+            reasons.append(
+                refuse(
+                    "coverage",
+                    f"{name} answered {share:.1%} of the samples, the policy asks for {least:.1%}",
+                    name,
+                )
+            )
+    return reasons
+
+
+def check_gate_data(
+    pairing: Pairing, gate: GateSpec, *, suite: Suite, names: tuple[str, str]
+) -> Invalid | None:
+    """Why a gate's metric cannot be compared; None if it can."""
+
+    def refuse(code: str, message: str) -> Invalid:
+        return Invalid(code=code, message=message, suite=suite.name, arm=names[1])
+
+    left = pairing.baseline.metrics.get(gate.metric)
+    right = pairing.candidate.metrics.get(gate.metric)
+    if left is None or right is None:
+        arm = names[0] if left is None else names[1]
+        return refuse("metric", f"{arm} was not scored with {gate.metric}: score it again")
+    if left.columns.signature != right.columns.signature and gate.test in RELATIVE_TESTS:
+        return refuse(
+            "signature",
+            f"{gate.metric} was computed in two ways: {left.columns.signature} for {names[0]}, "
+            f"{right.columns.signature} for {names[1]}",
+        )
+    if gate.slice is not None and gate.slice not in pairing.candidate.slices:
+        known = ", ".join(pairing.candidate.slices) or "none"
+        return refuse("slice", f"no sample is in the slice {gate.slice}; slices: {known}")
+    if right.columns.sees == "outcomes" or not len(pairing):
+        return None
+    rows = paired_rows(pairing, gate.metric, slice_name=gate.slice, failures="against_candidate")
+    share = 1.0 - rows.left_out / rows.wanted if rows.wanted else 0.0
+    if share < suite.policy.min_coverage:
+        reasons = {**left.reasons, **right.reasons}
+        why = max(reasons, key=lambda reason: reasons[reason], default="no reason recorded")
+        return refuse(
+            "unscored",
+            f"{gate.metric} could judge {share:.1%} of the pairs, the policy asks for "
+            f"{suite.policy.min_coverage:.1%} ({why})",
+        )
+    return None
+
+
+def same_sitting(pairing: Pairing, *, relative: bool) -> str | None:
+    """Why times and prices of the arms are not comparable; None if they are.
+
+    relative: the gate compares both arms; an absolute bar looks at the candidate alone.
+    """
+    tables = [pairing.candidate, *([pairing.baseline] if relative else [])]
+    if not all(table.live_n.all() for table in tables):
+        return "the answers were recorded or cached, not taken in this sitting (recorded: allowed)"
+    sessions = {session for table in tables for session in table.sessions if session}
+    if len(sessions) > 1:
+        return "the arms were asked in different sittings (recorded: allowed)"
+    return None
