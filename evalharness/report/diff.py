@@ -34,7 +34,7 @@ def word_diff(first: str, second: str) -> tuple[list[Piece], list[Piece]]:
     (['30'], ['60'])
     """
     words_a, words_b = _WORD.findall(first), _WORD.findall(second)
-    if max(len(words_a), len(words_b)) > MOST_WORDS or not words_a or not words_b:
+    if max(len(words_a), len(words_b)) > MOST_WORDS:
         return _whole(first), _whole(second)
     from rapidfuzz.distance import Indel
 

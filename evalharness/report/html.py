@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from evalharness.report.clean import visible
 from evalharness.report.page import build_page
 from evalharness.results import Facts
 
@@ -68,7 +69,15 @@ def _template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     # S704: pictures come from `svg`, which escapes; the assets are files of this package.
     environment.filters["raw"] = Markup
     return environment.get_template("report.html.j2")
+
+
+def _shown(value: object) -> object:
+    """What the template prints: strings are made visible, whoever wrote them."""
+    from markupsafe import Markup
+
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

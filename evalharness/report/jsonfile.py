@@ -2,8 +2,8 @@
 
 Reads: Facts, or the bytes of a facts.json.  Gives: the other one; and the JSON Schema.
 Depends on: results, errors.
-Deterministic: keys sorted, one record a line, no NaN (refused with its path).  Lone surrogates,
-which UTF-8 cannot hold, become U+FFFD.
+Deterministic: keys in the order of the records, metrics in the order of the suite, one record a
+line, no NaN (refused with its path).  Lone surrogates, which UTF-8 cannot hold, become U+FFFD.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 def encode_facts(facts: Facts) -> bytes:
-    """Facts as JSON in UTF-8: top-level keys sorted, each record of a list on a line of its own.
+    """Facts as JSON in UTF-8, each record of a top-level list on a line of its own.
 
     Raises DataError where a number is NaN or infinite, with the path to it: JSON holds neither.
     """
     plain: dict[str, Any] = msgspec.to_builtins(facts)  # Any: JSON values
     try:
-        entries = [f"{json.dumps(key)}: {_entry(plain[key])}" for key in sorted(plain)]
+        entries = [f"{json.dumps(key)}: {_entry(plain[key])}" for key in plain]
     except ValueError as error:
         path = next(_not_finite(plain, ""), "")
         raise DataError(
@@ -51,7 +51,7 @@ def _entry(value: object) -> str:
 
 
 def _dumps(value: object) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, sort_keys=True)
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
 def _not_finite(value: object, path: str) -> Iterator[str]:

@@ -55,7 +55,7 @@ def code(text: str) -> str:
     r"""A name as a code span, safe in a table too.
 
     >>> code("a`b|c")
-    '`` a`b\\\\|c ``'
+    '`` a`b\\|c ``'
     """
     plain = clean.one_line(text)
     if not plain:
