@@ -114,7 +114,8 @@ def make_metric(name: str, options: JsonObject, *, where: str | None = None) -> 
     Raises SpecError for an unknown name or option, or an option's wrong value.
     """
     factory = load(name, "metric", METRICS, where=where)
-    return call_with_options(factory, options, what=f"metric '{name}'", where=where)
+    metric: Metric = call_with_options(factory, options, what=f"metric '{name}'", where=where)
+    return metric
 
 
 def call_with_options(

@@ -1,0 +1,1 @@
+"""Text: normalisation, tokenisers, stems, numbers; the standard library only."""
