@@ -214,13 +214,31 @@ class GateFile(Record, frozen=True, kw_only=True):
     format: int = FORMAT
 
 
+class Spread(Record, frozen=True, kw_only=True):
+    """How a quantity is spread over units, as its quantiles: small, and exact where it matters.
+
+    name: "latency_s", "ttft_s", "cost_usd", "completion_tokens", or a metric.  n: units known.
+    quantiles: the values at evenly spaced shares 0, 1/(m-1), ... 1 of the units, rising; 101 of
+    them give percentiles.
+    """
+
+    name: str
+    scale: str
+    n: int
+    quantiles: tuple[float, ...]
+
+
 class ArmFacts(Record, frozen=True, kw_only=True):
-    """One arm as the report shows it."""
+    """One arm as the report shows it.
+
+    spreads: latency, time to first token, tokens, cost of the answered units, where known.
+    """
 
     name: str
     role: Literal["candidate", "baseline", "arm"]
     summary: RunSummary
     rung: str = ""
+    spreads: tuple[Spread, ...] = ()
 
 
 class Flip(Record, frozen=True, kw_only=True):
@@ -241,10 +259,65 @@ class Flip(Record, frozen=True, kw_only=True):
     slices: dict[str, str] = {}
 
 
+class PairedSpread(Record, frozen=True, kw_only=True):
+    """How candidate - baseline is spread over the paired units of one metric."""
+
+    suite: str
+    baseline: str
+    candidate_arm: str
+    spread: Spread
+
+
+class AnswerFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One arm's answer to one unit; `failed` is the kind of a failure, `text` is empty then.
+
+    values: metric -> this unit's own value, where the metric has one.
+    """
+
+    text: str = ""
+    values: dict[str, float] = {}
+    failed: str | None = None
+    unparsed: bool = False
+    finish: str = ""
+    latency_s: float | None = None
+    cost_usd: float | None = None
+
+
+class SampleFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One unit with every arm's answer, for filtering, sorting and searching in the report.
+
+    answers: arm name -> answer; an arm that was not asked is absent.
+    """
+
+    id: str
+    repeat: int = 0
+    suite: str = ""
+    input: str = ""
+    targets: tuple[str, ...] = ()
+    slices: dict[str, str] = {}
+    answers: dict[str, AnswerFacts] = {}
+
+
+class PowerCurve(Record, frozen=True, kw_only=True):
+    """P(PASS) of one gate against the number of samples, if the arms are equal.
+
+    ns: rising counts of samples.  chances: P(PASS) at each, 0..1.
+    """
+
+    suite: str
+    baseline: str
+    metric: str
+    slice: str | None = None
+    n: int
+    ns: tuple[int, ...]
+    chances: tuple[float, ...]
+
+
 class Facts(Record, frozen=True, kw_only=True):
     """facts.json: everything a report shows, and nothing that it would have to compute.
 
     reproduce: the command that made it.  hashes: policy, data, suite, prompts by name.
+    n_samples: units in the data where `samples` holds only some of them.
     """
 
     kind: Literal["run", "compare", "gate"]
@@ -258,5 +331,9 @@ class Facts(Record, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     reproduce: str = ""
     hashes: dict[str, str] = {}
+    differences: tuple[PairedSpread, ...] = ()
+    samples: tuple[SampleFacts, ...] = ()
+    n_samples: int | None = None
+    power: tuple[PowerCurve, ...] = ()
     volatile: Volatile = Volatile()
     format: int = FORMAT
