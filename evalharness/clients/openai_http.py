@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,8 @@ from evalharness.clients.settings import (
     option_choice,
     option_text,
     refuse_unknown_options,
+    split_query,
+    with_general_options,
 )
 from evalharness.clients.streams import StreamReader
 from evalharness.clients.transport import (
@@ -65,6 +68,10 @@ def open_openai(model: str, settings: ClientSettings) -> OpenAIClient:
     Raises UsageError for a wrong base URL, SpecError for a wrong option, Fatal(auth) where
     OpenAI's own address is asked without a key.
     """
+    name, query = split_query(model)
+    settings = with_general_options(
+        replace(settings, options={**settings.options, **query}) if query else settings
+    )
     environment = settings.environment
     named = settings.base_url or environment.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
     refuse_unknown_options(settings.options, OPTIONS, provider="openai")
@@ -75,7 +82,7 @@ def open_openai(model: str, settings: ClientSettings) -> OpenAIClient:
         raise fatal("auth", f"{variable} is not set", mend=f"export {variable}=...")
     endpoint = Endpoint(
         provider="openai",
-        model=model,
+        model=name,
         address=address,
         key=key,
         dialect=read_dialect(settings, Dialect()),
@@ -237,6 +244,7 @@ class OpenAIClient:
                     )
                 if reader.done:
                     timing.ended = self._clock()
+                    timer.reschedule(None)
                     await drain(response)
                     break
                 if size > MAX_BODY_BYTES:

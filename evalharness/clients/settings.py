@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -78,6 +78,51 @@ class ClientSettings:
             raise UsageError(f"--max-connections must be 1 or more, got {self.max_connections}")
         if self.max_cost_usd is not None and not self.max_cost_usd >= 0:
             raise UsageError(f"--max-cost must be 0 or more, got {self.max_cost_usd}")
+
+
+GENERAL_NUMBERS = ("timeout_s", "ttft_timeout_s", "idle_timeout_s", "connect_timeout_s")
+GENERAL_OPTIONS = (*GENERAL_NUMBERS, "base_url", "stream", "headers", "max_connections")
+"""Options that every provider over HTTP takes, written among its own in a baseline file."""
+
+
+def with_general_options(settings: ClientSettings) -> ClientSettings:
+    """The settings with the general options (`base_url`, `stream`, ...) taken out of `options`.
+
+    Raises SpecError for a wrong value. Doing it twice changes nothing.
+    """
+    options = settings.options
+    if not any(name in options for name in GENERAL_OPTIONS):
+        return settings
+    changed = replace(
+        settings,
+        options={name: value for name, value in options.items() if name not in GENERAL_OPTIONS},
+        base_url=option_text(options, "base_url", settings.base_url),
+    )
+    for name in GENERAL_NUMBERS:
+        seconds = option_number(options, name)
+        if seconds is not None:
+            changed = replace(changed, **{name: seconds})  # type: ignore[arg-type]  # all floats
+    if "stream" in options:
+        # YAML reads a bare `on` as true.
+        said = {True: "on", False: "off"}.get(options["stream"], options["stream"])
+        stream = option_choice({"stream": said}, "stream", STREAM_CHOICES, "off")
+        changed = replace(changed, stream=stream)  # type: ignore[arg-type]  # checked
+    if "max_connections" in options:
+        most = option_number(options, "max_connections") or 0
+        changed = replace(changed, max_connections=min(int(most), settings.max_connections))
+    if "headers" in options:
+        changed = replace(changed, headers={**settings.headers, **text_mapping(options, "headers")})
+    return changed
+
+
+def text_mapping(options: JsonObject, name: str) -> dict[str, str]:
+    """A provider option that must map text to text; raises SpecError."""
+    value = options.get(name, {})
+    if not isinstance(value, dict) or not all(
+        isinstance(key, str) and isinstance(text, str) for key, text in value.items()
+    ):
+        raise SpecError(f"client option '{name}' must map names to texts, got {value!r}")
+    return value
 
 
 def option_text(options: JsonObject, name: str, default: str | None = None) -> str | None:

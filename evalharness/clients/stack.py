@@ -22,7 +22,7 @@ from evalharness.clients.budget import Budget, BudgetedClient, most_usd
 from evalharness.clients.limiter import Limiters
 from evalharness.clients.pricing import PricedClient, price_of
 from evalharness.clients.retry import Retrying
-from evalharness.clients.settings import ClientSettings
+from evalharness.clients.settings import ClientSettings, with_general_options
 from evalharness.contracts import BatchClient, Capabilities, Client, Identity, Limits
 from evalharness.errors import SpecError, UsageError
 from evalharness.records import Failed, Outcome, Request
@@ -40,12 +40,14 @@ FREE: Final = PriceSpec(prompt_usd_per_mtok=0.0, completion_usd_per_mtok=0.0)
 class Asker(Protocol):
     """What the generate stage holds for an arm.
 
+    connections: how many requests may be in flight at most.
     batch_size: 1 where `ask` is to be used, more where `ask_batch` answers that many at once.
     """
 
     identity: Identity
     capabilities: Capabilities
     limits: Limits
+    connections: int
     batch_size: int
 
     async def ask(self, request: Request) -> Outcome:
@@ -87,6 +89,7 @@ def build_asker(client: Client, settings: ClientSettings, *, shared: Shared | No
     """
     import numpy as np
 
+    settings = with_general_options(settings)
     held = shared or Shared()
     price = settings.price or price_of(client.identity, settings.environment)
     inner = client if price is None else PricedClient(client, price)
@@ -157,6 +160,7 @@ class StackedAsker:
         self.identity = client.identity
         self.capabilities = client.capabilities
         self.limits = client.limits
+        self.connections = retrying.limiter.most
         self.batch_size = client.limits.batch_size if isinstance(client, BatchClient) else 1
         self._client = client
         self._ask = retrying.ask if caching is None else caching.ask

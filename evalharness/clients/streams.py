@@ -125,6 +125,9 @@ class StreamReader:
         content = part.get("content") if isinstance(delta, dict) else choice.get("text")
         if isinstance(content, str):
             self._texts.append(content)
+        elif content is not None:
+            kind = type(content).__name__
+            raise transient("malformed", f"content is {kind}, not text", self.facts)
         for name, kept in (
             ("reasoning", self._reasoning),
             ("reasoning_content", self._reasoning),

@@ -1,0 +1,127 @@
+"""The emulator itself: routes, its thread, its start and end.
+
+Reads: a Plan.  Gives: Emulator, serve.  Depends on: the emulator's other modules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+
+from evalharness.records import JsonObject
+from evalharness.testing.emulator.faults import error
+from evalharness.testing.emulator.inference import complete
+from evalharness.testing.emulator.ledger import Ledger
+from evalharness.testing.emulator.plan import Plan
+from evalharness.testing.emulator.wire import Connections, HttpRequest, Wire, listen
+
+COMPLETIONS: Final = ("/v1/chat/completions", "/v1/completions")
+TINKER: Final = "/services/tinker-prod/oai/api"
+"""Tinker's OpenAI-compatible routes stand behind this prefix."""
+
+
+class Emulator:
+    """A loopback server; `url` ends in /v1 once it listens."""
+
+    def __init__(self, plan: Plan | None = None) -> None:
+        self.ledger = Ledger(plan or Plan())
+        self.connections = Connections()
+        self.port = 0
+        self._server: asyncio.Server | None = None
+
+    @property
+    def root(self) -> str:
+        """The server's address, without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The base URL to give to a client."""
+        return f"{self.root}/v1"
+
+    async def start(self, port: int = 0) -> None:
+        """Listen; port 0 takes a free one."""
+        self._server = await listen(self.handle, port, self.connections)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening and end every connection."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections.open):
+            connection.abort()
+
+    def set_plan(self, plan: Plan) -> None:
+        """Start anew with a plan: all counts are zero."""
+        self.ledger = Ledger(plan)
+
+    def state(self) -> JsonObject:
+        """All counts since the plan was set."""
+        return self.ledger.snapshot(connections=self.connections.opened)
+
+    async def handle(self, request: HttpRequest, wire: Wire) -> None:
+        """Answer one request by its route."""
+        path = request.path.removeprefix(TINKER)
+        if request.method == "POST" and path in COMPLETIONS:
+            await complete(request, wire, self.ledger)
+        elif path == "/__state":
+            wire.send_json(self.state())
+        elif path == "/__plan" and request.method == "POST":
+            self.take_plan(request, wire)
+        elif path == "/v1/models":
+            self.list_models(wire)
+        else:
+            wire.send_json(error(f"no route {request.method} {path}"), status=404)
+
+    def take_plan(self, request: HttpRequest, wire: Wire) -> None:
+        """Set the plan that the request's body holds."""
+        try:
+            self.set_plan(msgspec.json.decode(request.body or b"{}", type=Plan))
+        except (msgspec.MsgspecError, ValueError) as wrong:
+            wire.send_json(error(f"no plan: {wrong}"), status=400)
+            return
+        wire.send_json({"ok": True})
+
+    def list_models(self, wire: Wire) -> None:
+        """The models that are known: an object with OpenAI, a bare list with Together."""
+        names = self.ledger.plan.models or ("echo",)
+        listed = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "emulator"} for name in names
+        ]
+        together = self.ledger.plan.dialect == "together"
+        wire.send_json(listed if together else {"object": "list", "data": listed})
+
+
+@contextmanager
+def serve(plan: Plan | None = None) -> Iterator[Emulator]:
+    """An emulator in a thread of this process, for as long as the block lasts."""
+    emulator = Emulator(plan)
+    started = threading.Event()
+    loop = asyncio.new_event_loop()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(emulator.start())
+        started.set()
+        loop.run_forever()
+        loop.run_until_complete(emulator.stop())
+        leftover = asyncio.all_tasks(loop)
+        for task in leftover:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*leftover, return_exceptions=True))
+        loop.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    if not started.wait(timeout=30):
+        raise RuntimeError("the emulator did not start")
+    try:
+        yield emulator
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=30)
