@@ -27,9 +27,9 @@ _OTHER_NAMES: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Decode(Protocol):
-    """An entry's bytes -> Entry; raises DataError naming `where`."""
+    """An entry's bytes -> Entry; raises DataError without a place."""
 
-    def __call__(self, text: bytes, where: str) -> Entry:
+    def __call__(self, text: bytes) -> Entry:
         """Decode one entry."""
         ...
 
@@ -54,13 +54,16 @@ class JsonEntries:
         self._dotted = {name: path for name, path in fields.items() if "." in path}
         self._decoder = msgspec.json.Decoder(_renamed(self._fields))
 
-    def __call__(self, text: bytes, where: str) -> Entry:
+    def __call__(self, text: bytes) -> Entry:
         """One JSON object as an entry, checked to have an id and an answer or an error."""
         try:
             entry = self._decoder.decode(text) if not self._dotted else self._reached(text)
         except (msgspec.DecodeError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
-            raise DataError(f"not a recorded answer: {_said(error)}", where=where) from error
-        self._require(entry, text, where)
+            raise DataError(f"not a recorded answer: {_said(error)}") from error
+        if entry.id is None:
+            raise self._missing("id", text)
+        if entry.output is msgspec.UNSET and entry.is_silent():
+            raise self._missing("output", text)
         return entry
 
     def _reached(self, text: bytes) -> Entry:
@@ -73,13 +76,7 @@ class JsonEntries:
                 found[name] = value
         return msgspec.convert(found, Entry)
 
-    def _require(self, entry: Entry, text: bytes, where: str) -> None:
-        if entry.id is None:
-            raise self._missing("id", text, where)
-        if entry.is_silent():
-            raise self._missing("output", text, where)
-
-    def _missing(self, name: str, text: bytes, where: str) -> DataError:
+    def _missing(self, name: str, text: bytes) -> DataError:
         values = orjson.loads(text)
         theirs = self._fields.get(name, name)
         others = [other for other in _OTHER_NAMES[name] if other in values]
@@ -87,7 +84,7 @@ class JsonEntries:
             mend = f"map it: --fields {name}={others[0]}"
         else:
             mend = did_you_mean(theirs, values) or f"the entry has: {listed(values)}"
-        return DataError(f"the entry has no {theirs!r}", where=where, mend=mend)
+        return DataError(f"the entry has no {theirs!r}", mend=mend)
 
 
 def _renamed(fields: Mapping[str, str]) -> type[Entry]:
@@ -110,7 +107,7 @@ def _said(error: Exception) -> str:
     return str(error).replace("`", "'").replace(" - at '$.", " at '")
 
 
-def keyed(text: bytes, where: str) -> Entry:
+def keyed(text: bytes) -> Entry:
     """A member of a JSON object, [id, value]: the value is an answer, answers or a whole entry."""
     sample_id, value = _PAIR.decode(text)
     inside = bytes(value)
@@ -119,7 +116,7 @@ def keyed(text: bytes, where: str) -> Entry:
     try:
         entry = _ENTRY.decode(inside)
     except msgspec.DecodeError as error:
-        raise DataError(f"not a recorded answer: {_said(error)}", where=where) from error
+        raise DataError(f"not a recorded answer: {_said(error)}") from error
     return msgspec.structs.replace(entry, id=sample_id)
 
 
@@ -145,23 +142,23 @@ class CsvEntries:
                 mend = did_you_mean(column, columns) or f"the columns are: {listed(columns)}"
                 raise DataError(f"no column {column!r}", mend=f"{mend}; --fields {name}=COLUMN")
 
-    def __call__(self, text: bytes, where: str) -> Entry:
+    def __call__(self, text: bytes) -> Entry:
         """One record's bytes as an entry."""
         lines = io.StringIO(text.decode(), newline="\n")  # str.splitlines would split at U+2028
         record = next(csv.reader(lines, delimiter=self._delimiter, strict=True))
-        return self.entry(dict(zip(self._columns, record, strict=True)), where)
+        return self.entry(dict(zip(self._columns, record, strict=True)))
 
-    def entry(self, record: Mapping[str, str], where: str) -> Entry:
+    def entry(self, record: Mapping[str, str]) -> Entry:
         """One record as an entry; an empty cell says nothing, except as the output."""
         cells = {name: record[column] for name, column in self._cells.items()}
         sample_id, output = cells.pop("id"), cells.pop("output", msgspec.UNSET)
         if not sample_id:
-            raise DataError("the id is empty", where=where)
+            raise DataError("the id is empty", mend="every answer needs its sample's id")
         try:
             said = {name: cell for name, cell in cells.items() if cell}
             entry = msgspec.convert(said, Entry, strict=False)
         except msgspec.ValidationError as error:
-            raise DataError(f"not a recorded answer: {_said(error)}", where=where) from error
+            raise DataError(f"not a recorded answer: {_said(error)}") from error
         return msgspec.structs.replace(entry, id=sample_id, output=output)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -24,23 +24,21 @@ from evalharness.data.decoding import (
     require_known,
 )
 from evalharness.data.documents import is_list, read_items, read_members
-from evalharness.data.lines import Line, at, iter_lines, not_utf8, numbered
-from evalharness.data.recorded import Entry, outcome
+from evalharness.data.lines import Line, at, iter_lines, located, not_utf8, numbered
+from evalharness.data.recorded import Entry, check
 from evalharness.data.recording_index import WHOLE, EntryIndex
 from evalharness.data.rows import format_of, parse_json_line
 from evalharness.data.stored import FileStored, MemoryStored, Stored, store
 from evalharness.data.tables import delimiter_of, iter_fields, read_header
 from evalharness.errors import DataError
 
-_WITH_NUMBERS: Final = ("latency_s", "ttft_s", "cost_usd", "usage", "logprobs", "tool_calls")
-
 
 class Found(NamedTuple):
-    """An entry, its bytes, and where it is for messages."""
+    """An entry, its id as text, and its bytes."""
 
     entry: Entry
-    bytes_: bytes
-    where: str
+    sample_id: str
+    source: bytes
 
     def has(self, repeat: int) -> bool:
         """Whether it says anything of this repeat."""
@@ -49,7 +47,8 @@ class Found(NamedTuple):
 
     def text(self, repeat: int) -> str | None:
         """The answer, or None for null."""
-        return answer_text(self.entry, repeat, self.bytes_)
+        output = self.entry.output
+        return output if type(output) is str else answer_text(self.entry, repeat, self.source)
 
 
 class Entries:
@@ -60,7 +59,8 @@ class Entries:
         self._stored = stored
         self._index = index
         self._decode = decode
-        self._last: tuple[int, Found] | None = None
+        self._last_position = -1
+        self._last: Found | None = None
 
     def __len__(self) -> int:
         return len(self._index)
@@ -73,36 +73,37 @@ class Entries:
         for key in self._index.kinds(repeat):
             for position in self._index.positions(sample_id, key):
                 found = self._at(position)
-                if id_text(found.entry, found.bytes_) == sample_id:
-                    whole = key in (repeat, WHOLE) or found.entry.is_error_of_all()
-                    return found if whole else None
+                if found.sample_id == sample_id:
+                    if key in (repeat, WHOLE) or found.entry.is_error_of_all():
+                        return found
+                    break
         return None
 
     def ids(self) -> Iterator[str]:
         """Every entry's id, in file order."""
         for position in range(len(self._index)):
-            found = self._at(position)
-            yield id_text(found.entry, found.bytes_)
+            yield self._at(position).sample_id
 
     def close(self) -> None:
         """Give up the file."""
         self._stored.close()
 
     def _at(self, position: int) -> Found:
-        if self._last is not None and self._last[0] == position:
-            return self._last[1]
-        text = self._stored.read(*self._index.span(position))
-        where = str(self._path)
-        found = Found(self._decode(text, where), text, where)
-        self._last = (position, found)
+        if self._last_position == position and self._last is not None:
+            return self._last
+        start, end = self._index.span(position)
+        source = self._stored.read(start, end)
+        entry = self._decode(source)
+        sample_id = entry.id if type(entry.id) is str else id_text(entry, source)
+        self._last_position = position
+        self._last = found = Found(entry, sample_id, source)
         return found
 
     def refuse_duplicates(self) -> None:
         """Raise DataError for the first (id, repeat) that is answered twice, with both lines."""
         for first, second in self._index.suspects():
-            one, other = self._at(first), self._at(second)
-            name = id_text(one.entry, one.bytes_)
-            if name == id_text(other.entry, other.bytes_):
+            name = self._at(first).sample_id
+            if name == self._at(second).sample_id:
                 lines = [self._line(position) for position in (first, second)]
                 raise DataError(
                     f"the id {name!r} is answered on line {lines[0]} and on line {lines[1]}",
@@ -141,14 +142,14 @@ def open_entries(path: Path, fields: Mapping[str, str], ids: Iterable[str] | Non
     return entries
 
 
-def _add(index: EntryIndex, entry: Entry, text: bytes, *, start: int, where: str) -> None:
-    """Index one entry after checking what only shows when it is used."""
-    answers = entry.answers()
-    if any(getattr(entry, name) is not None for name in _WITH_NUMBERS):
-        for repeat in range(1 if answers is None else len(answers)):
-            outcome(entry, repeat, text="", where=where)
-    repeat = WHOLE if answers is not None and entry.repeat is None else entry.repeat or 0
-    index.add(id_text(entry, text), repeat, start)
+def _add(index: EntryIndex, entry: Entry, source: bytes, start: int) -> None:
+    """Index one entry after checking it. Raises DataError without a place."""
+    check(entry)
+    sample_id = entry.id if type(entry.id) is str else id_text(entry, source)
+    repeat = entry.repeat
+    if repeat is None:
+        repeat = 0 if entry.answers() is None else WHOLE
+    index.add(sample_id, repeat, start)
 
 
 def _from_json_lines(path: Path, fields: Mapping[str, str]) -> Entries:
@@ -157,21 +158,20 @@ def _from_json_lines(path: Path, fields: Mapping[str, str]) -> Entries:
         for line in numbered(stream, path):
             if isinstance(line, DataError):
                 raise line
-            if line.text and not line.text.isspace():
-                entry = _decoded(path, line, decode)
-                where = at(path, line.number)
-                _add(index, entry, line.text, start=line.offset, where=where)
+            text = line.text
+            if text and not text.isspace():
+                try:
+                    _add(index, decode(text), text, line.offset)
+                except DataError as error:
+                    raise _explained(path, line, error) from error
     index.finish(stored.size())
     return Entries(path, stored, index, decode)
 
 
-def _decoded(path: Path, line: Line, decode: Decode) -> Entry:
-    """The line's entry; where that fails, what is wrong with it as JSON comes first."""
-    try:
-        return decode(line.text, at(path, line.number))
-    except DataError as error:
-        row = parse_json_line(path, line)
-        raise (row if isinstance(row, DataError) else error) from error
+def _explained(path: Path, line: Line, error: DataError) -> DataError:
+    """What is wrong with the line as JSON, where that is the cause; else the error, placed."""
+    row = parse_json_line(path, line, at(path))
+    return row if isinstance(row, DataError) else located(error, at(path, line.number))
 
 
 def _from_document(path: Path, fields: Mapping[str, str]) -> Entries:
@@ -186,26 +186,30 @@ def _from_document(path: Path, fields: Mapping[str, str]) -> Entries:
 def _in_memory(path: Path, texts: Iterable[bytes], decode: Decode) -> Entries:
     index, content = EntryIndex(), bytearray()
     for number, text in enumerate(texts, start=1):
-        where = f"{path}: item {number}"
-        _add(index, decode(text, where), text, start=len(content), where=where)
+        try:
+            _add(index, decode(text), text, len(content))
+        except DataError as error:
+            raise located(error, f"{path}: item {number}") from error
         content += text.replace(b"\n", b" ") + b"\n"  # a line an item: line ends are only layout
     index.finish(len(content))
     return Entries(path, MemoryStored(bytes(content)), index, decode)
 
 
 def _from_csv(path: Path, fields: Mapping[str, str]) -> Entries:
+    columns = read_header(path)
     try:
-        decode = CsvEntries(read_header(path), delimiter_of(path), fields)
+        decode = CsvEntries(columns, delimiter_of(path), fields)
     except DataError as error:
-        raise DataError(error.message, where=error.where or at(path, 1), mend=error.mend) from error
+        raise located(error, at(path, 1)) from error
     stored, index = store(path), EntryIndex()
     with stored.stream() as stream:
         for record in iter_fields(stream, path):
             if isinstance(record, DataError):
                 raise record
-            where = at(path, record.number)
-            entry = decode.entry(record.fields, where)
-            _add(index, entry, b"", start=record.offset, where=where)
+            try:
+                _add(index, decode.entry(record.fields), b"", record.offset)
+            except DataError as error:
+                raise located(error, at(path, record.number)) from error
     index.finish(stored.size())
     return Entries(path, stored, index, decode)
 

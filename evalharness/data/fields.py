@@ -7,7 +7,7 @@ Depends on: rows, errors.  Knows nothing of samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from evalharness.data.rows import Row, kind_of
 from evalharness.errors import DataError, SpecError, did_you_mean
@@ -46,11 +46,22 @@ _OTHER_NAMES: Final[dict[str, tuple[str, ...]]] = {
 """Names that others give the same thing: proposed in a refusal, never taken without a word."""
 
 
+_MAX_SHAPES: Final = 256
+"""Rows of one file have few sets of columns; a file with more costs time, never memory."""
+
+
 class Absent:
     """The type of ABSENT: a row does not have the field; null is a value like others."""
 
 
 ABSENT: Final = Absent()
+
+
+class _Shape(NamedTuple):
+    """Rows with the same columns: which of them hold what."""
+
+    columns: tuple[tuple[str, str], ...]
+    extras: tuple[str, ...]
 
 
 class FieldMap:
@@ -70,49 +81,56 @@ class FieldMap:
                     mend=did_you_mean(name, ROLES) or f"one of {', '.join(ROLES)}",
                 )
             self.paths[role] = path
-        self._mapped = frozenset(self.paths.values())
-        self._names = {
-            role: tuple(name for name in names if name not in self._mapped)
-            for role, names in ROLES.items()
-            if role not in self.paths
-        }
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
 
-    def get(self, row: Row, role: str) -> object:
-        """The row's value for one of ROLES, or ABSENT.
+    def read(self, row: Row) -> dict[str, object]:
+        """The row's values by role, as far as it has them.
 
         Raises DataError if a mapped field is absent.
         """
-        path = self.paths.get(role)
-        if path is None:
-            values = row.values
-            for name in self._names[role]:
-                if name in values:
-                    return values[name]
-            return ABSENT
-        value = reach(row.values, path)
-        if value is ABSENT:
-            raise DataError(
-                f"no field {path!r}, which data.fields.{role} names",
-                where=row.where,
-                mend=did_you_mean(path, row.values) or f"the row has: {listed(row.values)}",
-            )
-        return value
+        values = row.values
+        found = {role: values[column] for role, column in self._shape(row).columns}
+        for role, path in self.paths.items():
+            if role not in found:
+                value = reach(values, path)
+                if value is ABSENT:
+                    raise self._unmapped(row, role, path)
+                found[role] = value
+        return found
+
+    def extras(self, row: Row) -> dict[str, object]:
+        """The row's fields that mean nothing to us: metadata for templates and slices."""
+        return {name: row.values[name] for name in self._shape(row).extras}
+
+    def _shape(self, row: Row) -> _Shape:
+        key = tuple(row.values)
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) >= _MAX_SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[key] = self._shaped(key)
+        return shape
+
+    def _shaped(self, names: tuple[str, ...]) -> _Shape:
+        columns = {role: path for role, path in self.paths.items() if path in names}
+        mapped = set(columns.values())
+        for role, ours in ROLES.items():
+            free = [name for name in ours if name in names and name not in mapped]
+            if role not in self.paths and free:
+                columns[role] = free[0]
+        taken = set(columns.values())
+        return _Shape(tuple(columns.items()), tuple(name for name in names if name not in taken))
+
+    def _unmapped(self, row: Row, role: str, path: str) -> DataError:
+        return DataError(
+            f"no field {path!r}, which data.fields.{role} names",
+            where=row.where,
+            mend=did_you_mean(path, row.values) or f"the row has: {listed(row.values)}",
+        )
 
     def name(self, role: str) -> str:
         """The field's name for messages: theirs if mapped, else ours."""
         return self.paths.get(role, role)
-
-    def extras(self, row: Row) -> dict[str, object]:
-        """The row's fields that mean nothing to us: metadata for templates and slices."""
-        return {
-            name: value
-            for name, value in row.values.items()
-            if name not in self._mapped and not self._is_ours(name)
-        }
-
-    def _is_ours(self, name: str) -> bool:
-        role = "target" if name == "targets" else name
-        return role in self._names
 
     def missing(self, row: Row, role: str) -> DataError:
         """The refusal of a row that lacks what it must have, with the nearest name as mend."""

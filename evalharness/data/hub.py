@@ -37,7 +37,7 @@ class HubSource:
     def _checked(self) -> Iterator[Sample]:
         seen = SeenIds()
         for number, values in enumerate(_load(self._hub, self.where), start=1):
-            for sample in self._maker.samples(Row(f"{self.where}: row {number}", number, values)):
+            for sample in self._maker.samples(Row(f"{self.where}: row ", number, values)):
                 if not seen.add(sample.id):
                     raise DataError(
                         f"the id {sample.id!r} stands in an earlier row already",

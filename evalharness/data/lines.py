@@ -14,7 +14,9 @@ import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import msgspec
 
 from evalharness.errors import DataError, did_you_mean
 
@@ -35,7 +37,7 @@ _PACKED: Final = {
 }
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One line: its number from 1, its bytes without the line end, and where its bytes start.
 
     offset: in the content as `open_bytes` gives it.
@@ -46,9 +48,14 @@ class Line(NamedTuple):
     offset: int
 
 
-def at(path: Path, number: int) -> str:
-    """Where a line is, as messages say it: `heldout.jsonl:4812`."""
-    return f"{path}:{number}"
+def at(path: Path, number: int | None = None) -> str:
+    """Where a line is, as messages say it: `heldout.jsonl:4812`; without a number, up to it."""
+    return f"{path}:{'' if number is None else number}"
+
+
+def located(error: DataError, where: str) -> DataError:
+    """The same refusal with its place, if it has none yet."""
+    return error if error.where else DataError(error.message, where=where, mend=error.mend)
 
 
 def require_file(path: Path) -> None:
@@ -167,29 +174,49 @@ def iter_lines(path: Path) -> Iterator[Line | DataError]:
 def numbered(stream: BinaryIO, path: Path) -> Iterator[Line | DataError]:
     """The lines of an open stream; `path` is for messages. See `iter_lines`."""
     number, offset = 0, 0
-    try:
-        while text := stream.readline(MAX_LINE_BYTES + 1):
+    for block in _blocks(stream, path):
+        if isinstance(block, int):
             number += 1
-            start, offset = offset, offset + len(text)
-            if len(text) > MAX_LINE_BYTES and not text.endswith(b"\n"):
-                skipped = _skip_line(stream)
-                offset += skipped
-                yield _too_long(path, number, len(text) + skipped)
-            elif b"\0" in text:
+            offset += block
+            yield _too_long(path, number, block)
+            continue
+        has_nul = b"\0" in block
+        has_cr = b"\r" in block
+        for text in block.removesuffix(b"\n").split(b"\n"):
+            number += 1
+            start, offset = offset, offset + len(text) + 1
+            if has_nul and b"\0" in text:
                 yield _holds_nul(path, number, text)
             else:
-                yield Line(number, text.rstrip(b"\r\n"), start)
+                yield Line(number, text.rstrip(b"\r") if has_cr else text, start)
+
+
+def _blocks(stream: BinaryIO, path: Path) -> Iterator[bytes | int]:
+    """The content in blocks of whole lines, or the length of a line that is too long to hold."""
+    n_lines = 0
+    try:
+        while block := stream.read(CHUNK_BYTES):
+            if not block.endswith(b"\n"):
+                rest = stream.readline(MAX_LINE_BYTES)
+                long_start = block.rfind(b"\n") + 1
+                if len(block) - long_start + len(rest) > MAX_LINE_BYTES:
+                    if long_start:
+                        yield block[:long_start]
+                    yield len(block) - long_start + len(rest) + _skip_line(stream, rest)
+                    continue
+                block += rest
+            yield block
+            n_lines += block.count(b"\n")
     except READ_ERRORS as error:
-        raise damage(path, number + 1, error) from error
+        raise damage(path, n_lines + 1, error) from error
 
 
-def _skip_line(stream: BinaryIO) -> int:
+def _skip_line(stream: BinaryIO, last: bytes) -> int:
     """Read to the end of the line in bounded memory; how many bytes that was."""
     skipped = 0
-    while rest := stream.readline(MAX_LINE_BYTES):
-        skipped += len(rest)
-        if rest.endswith(b"\n"):
-            break
+    while last and not last.endswith(b"\n"):
+        last = stream.readline(MAX_LINE_BYTES)
+        skipped += len(last)
     return skipped
 
 

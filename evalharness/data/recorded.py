@@ -98,36 +98,81 @@ FIELDS: Final[tuple[str, ...]] = Entry.__struct_fields__
 """Every name that `--fields` and `outputs: {fields: ...}` can map."""
 
 
-def outcome(entry: Entry, repeat: int, *, text: str | None, where: str) -> Outcome:
-    """What the recording says about one repeat.
+_RECORDED: Final = Provenance(source="recorded")
+
+
+def outcome(entry: Entry, repeat: int, text: str | None) -> Outcome:
+    """What a checked entry says about one repeat.
 
     text: the answer, None if the entry holds null.
     An entry with an error is Failed whatever else it holds; its kind is the error's own if that is
     one of FAILURE_KINDS.  No text and no tool calls is Failed("empty").
-    Raises DataError for numbers that cannot be: negative seconds, a logprob that is no number.
     """
     if entry.error:
         return _failed(entry.error)
-    calls = _tool_calls(entry, where)
-    if text is None and not calls:
+    if text is None and not entry.tool_calls:
         filtered = _finish(entry, repeat) == "filtered"
         return Failed(kind="content_filter" if filtered else "empty", detail="recorded as null")
     return Answered(
         completion=Completion(
             text=text or "",
             finish=_finish(entry, repeat),
-            tool_calls=calls,
-            usage=_usage(entry, where),
-            latency_s=_amount(entry.latency_s, repeat, "latency_s", where),
-            ttft_s=_amount(entry.ttft_s, repeat, "ttft_s", where),
-            cost_usd=_amount(entry.cost_usd, repeat, "cost_usd", where),
-            logprobs=_logprobs(entry.logprobs, where),
+            tool_calls=_tool_calls(entry) if entry.tool_calls else (),
+            usage=None if entry.usage is None else _usage(entry.usage),
+            latency_s=_of_repeat(entry.latency_s, repeat),
+            ttft_s=_of_repeat(entry.ttft_s, repeat),
+            cost_usd=_of_repeat(entry.cost_usd, repeat),
+            logprobs=None if entry.logprobs is None else _logprobs(entry.logprobs),
             served_model=entry.served_model,
-            provenance=Provenance(
-                source="recorded", session=entry.session or "", taken_at=entry.taken_at
-            ),
+            provenance=_provenance(entry),
         )
     )
+
+
+def check(entry: Entry) -> None:
+    """Refuse what would only show when the answer is asked for.
+
+    Raises DataError, without a place: negative seconds or dollars, fewer numbers than repeats, log-
+    probabilities or tool calls that cannot be read, a repeat below 0.
+    """
+    if entry.latency_s is not None:
+        _check_amount("latency_s", entry.latency_s, entry)
+    if entry.ttft_s is not None:
+        _check_amount("ttft_s", entry.ttft_s, entry)
+    if entry.cost_usd is not None:
+        _check_amount("cost_usd", entry.cost_usd, entry)
+    if entry.repeat is not None and entry.repeat < 0:
+        raise DataError(f"repeat is negative: {entry.repeat}", mend="repeats count from 0")
+    if entry.usage is not None:
+        _usage(entry.usage)
+    if entry.tool_calls:
+        _tool_calls(entry)
+    if entry.logprobs is not None:
+        _logprobs(entry.logprobs)
+
+
+def _check_amount(name: str, value: float | list[float | None], entry: Entry) -> None:
+    if isinstance(value, list):
+        answers = entry.answers()
+        n_answers = 1 if answers is None else len(answers)
+        if len(value) != n_answers:
+            raise DataError(
+                f"{name} has {len(value)} numbers for {n_answers} answers",
+                mend="one number for all repeats, or a list of one a repeat",
+            )
+        value = min((number for number in value if number is not None), default=0.0)
+    if value < 0:
+        raise DataError(f"{name} is negative: {value}", mend="leave out what is not known")
+
+
+def _of_repeat(value: float | list[float | None] | None, repeat: int) -> float | None:
+    return value[repeat] if isinstance(value, list) else value
+
+
+def _provenance(entry: Entry) -> Provenance:
+    if entry.session is None and entry.taken_at is None:
+        return _RECORDED
+    return Provenance(source="recorded", session=entry.session or "", taken_at=entry.taken_at)
 
 
 def _failed(error: str | dict[str, Any]) -> Failed:  # Any: see Entry.error
@@ -149,34 +194,12 @@ def _finish(entry: Entry, repeat: int) -> Finish:
     reason = entry.finish_reason
     if isinstance(reason, list):
         reason = reason[repeat] if repeat < len(reason) else None
-    return _FINISH.get((reason or "").lower(), "unknown")
+    return _FINISH.get(reason.lower(), "unknown") if reason else "unknown"
 
 
-def _amount(
-    value: float | list[float | None] | None, repeat: int, name: str, where: str
-) -> float | None:
-    """The number for this repeat. Raises DataError if it is negative or its list too short."""
-    if isinstance(value, list):
-        if repeat >= len(value):
-            raise DataError(
-                f"{name} has {len(value)} numbers for repeat {repeat + 1}",
-                where=where,
-                mend="one number for all repeats, or a list of one a repeat",
-            )
-        value = value[repeat]
-    if value is not None and value < 0:
-        raise DataError(
-            f"{name} is negative: {value}", where=where, mend="leave out what is not known"
-        )
-    return value
-
-
-def _usage(entry: Entry, where: str) -> Usage | None:
-    used = entry.usage
-    if used is None:
-        return None
+def _usage(used: RecordedUsage) -> Usage:
     if min(used.prompt_tokens, used.completion_tokens) < 0:
-        raise DataError("usage has a negative number of tokens", where=where)
+        raise DataError("usage has a negative number of tokens", mend="leave out what is not known")
     return Usage(
         prompt_tokens=used.prompt_tokens,
         completion_tokens=used.completion_tokens,
@@ -185,37 +208,33 @@ def _usage(entry: Entry, where: str) -> Usage | None:
     )
 
 
-def _tool_calls(entry: Entry, where: str) -> tuple[ToolCall, ...]:
-    return parse_tool_calls(entry.tool_calls, where) if entry.tool_calls else ()
+def _tool_calls(entry: Entry) -> tuple[ToolCall, ...]:
+    return parse_tool_calls(entry.tool_calls, where="")
 
 
-def _logprobs(value: Any, where: str) -> tuple[TokenLogprob, ...] | None:  # Any: see Entry
+def _logprobs(value: Any) -> tuple[TokenLogprob, ...]:  # Any: see Entry.logprobs
     """Token log-probabilities from any of three forms.
 
     [{"token", "logprob", "top"}]; OpenAI's {"content": [{..., "top_logprobs": [...]}]}; and
     Together's {"tokens": [...], "token_logprobs": [...]}.
     """
-    if value is None:
-        return None
     try:
         if isinstance(value, dict) and "tokens" in value:
             pairs = zip(value["tokens"], value["token_logprobs"], strict=True)
             return tuple(
                 TokenLogprob(token=token, logprob=number)
                 for token, number in pairs
-                if number is not None  # the first prompt token has none
+                if number is not None  # the first token of a text has none
             )
         tokens = value["content"] if isinstance(value, dict) else value
         return tuple(_token(token) for token in tokens)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"logprobs cannot be read: {error!r}",
-            where=where,
-            mend='[{"token": "Hi", "logprob": -0.1}, ...]',
+            f"logprobs cannot be read: {error!r}", mend='[{"token": "Hi", "logprob": -0.1}, ...]'
         ) from error
 
 
-def _token(token: Any) -> TokenLogprob:  # Any: see Entry
+def _token(token: Any) -> TokenLogprob:  # Any: see Entry.logprobs
     top = token.get("top") or token.get("top_logprobs") or {}
     if isinstance(top, list):
         top = {other["token"]: other["logprob"] for other in top}

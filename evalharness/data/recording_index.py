@@ -18,14 +18,10 @@ _MASK: Final = 2**64 - 1
 _STEP: Final = 0x9E3779B97F4A7C15  # odd, so that steps visit all of 2**64 (Knuth's golden ratio)
 
 
-def key_of(sample_id: str, repeat: int) -> int:
-    """The 64-bit key of an id and a repeat, the same within this process only."""
-    return (hash(sample_id) + (repeat + 1) * _STEP) & _MASK
-
-
 class EntryIndex:
     """Entries in file order with their keys; built once, then looked up.
 
+    The key of an id and a repeat is a hash that holds within this process only.
     Different ids may share a key (once in 3e7 recordings of a million entries): `positions` gives
     every candidate and the caller looks at the id.
     """
@@ -44,7 +40,7 @@ class EntryIndex:
 
     def add(self, sample_id: str, repeat: int, start: int) -> None:
         """The next entry, which starts at byte `start`."""
-        self._keys.append(key_of(sample_id, repeat))
+        self._keys.append((hash(sample_id) + (repeat + 1) * _STEP) & _MASK)
         self._starts.append(start)
         if repeat == WHOLE:
             self._n_whole += 1
@@ -69,13 +65,13 @@ class EntryIndex:
 
     def positions(self, sample_id: str, repeat: int) -> Iterator[int]:
         """The entries that may hold this id and repeat: none, one, or by chance several."""
-        key = key_of(sample_id, repeat)
-        cursor = self._cursor
-        keys = self._keys
-        for near in (cursor, cursor - 1):
-            if 0 <= near < len(keys) and keys[near] == key:
-                self._cursor = near + 1
-                yield near
+        key = (hash(sample_id) + (repeat + 1) * _STEP) & _MASK
+        near = self._cursor
+        if near < len(self._keys) and self._keys[near] == key:
+            self._cursor = near + 1
+            yield near
+        elif near and self._keys[near - 1] == key:
+            yield near - 1
         yield from self._searched(key)
 
     def _searched(self, key: int) -> Iterator[int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from evalharness.data.entries import Entries, Found, open_entries
+from evalharness.data.entries import Entries, open_entries
 from evalharness.data.identity import SeenIds, file_sha256
 from evalharness.data.lines import require_file
 from evalharness.data.recorded import outcome
@@ -53,11 +53,11 @@ class Recording:
         found = self._entries.find(sample_id, repeat)
         if found is None or not found.has(repeat):
             return None
-        return outcome(found.entry, repeat, text=found.text(repeat), where=found.where)
+        return outcome(found.entry, repeat, found.text(repeat))
 
     def input_sha256(self, sample_id: str, repeat: int = 0) -> str | None:
         """The hash of the input that was answered, if the recording says it."""
-        found: Found | None = self._entries.find(sample_id, repeat)
+        found = self._entries.find(sample_id, repeat)
         return None if found is None else found.entry.input_sha256
 
     def extra_ids(self, known: Iterable[str]) -> list[str]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+import msgspec
 import orjson
 
 from evalharness.data.documents import read_items
@@ -44,17 +44,22 @@ def format_of(path: Path) -> RowFormat | None:
     return FORMATS.get(Path(name).suffix.lower())
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One record: where it stands, its fields, and its JSON text where numbers need it.
 
-    number: the line it starts on, or its place in a JSON list; both counted from 1.
+    place and number: `where` in two parts, joined only for messages.  number: the line it starts
+    on, or its place in a list; both counted from 1.
     """
 
-    where: str
+    place: str
     number: int
     values: JsonObject
-    text: bytes | None = field(default=None, repr=False)
+    text: bytes | None = None
+
+    @property
+    def where(self) -> str:
+        """Where the row stands, as messages say it: `heldout.jsonl:4812`."""
+        return f"{self.place}{self.number}"
 
     def literal(self, value: float) -> str:
         """A number as the file wrote it: 1.10 stays "1.10", 20 digits stay 20 digits.
@@ -94,30 +99,30 @@ def iter_rows(path: Path, fmt: RowFormat) -> Iterator[Row | DataError]:
 
 
 def _json_lines(path: Path) -> Iterator[Row | DataError]:
+    place = at(path)
     for line in iter_lines(path):
         if isinstance(line, DataError):
             yield line
         elif line.text and not line.text.isspace():
-            yield parse_json_line(path, line)
+            yield parse_json_line(path, line, place)
 
 
-def parse_json_line(path: Path, line: Line) -> Row | DataError:
+def parse_json_line(path: Path, line: Line, place: str) -> Row | DataError:
     """A line of JSON as a row, or what is wrong with it."""
-    where = at(path, line.number)
     try:
         values = orjson.loads(line.text)
     except orjson.JSONDecodeError as error:
-        return not_utf8(path, line.number, line.text) or _broken_json(where, line, error)
+        return not_utf8(path, line.number, line.text) or _broken_json(path, line, error)
     if not isinstance(values, dict):
         return DataError(
             f"expected a JSON object, got {kind_of(values)}",
-            where=where,
+            where=at(path, line.number),
             mend='one object a line: {"id": "q1", "input": "...", "target": "..."}',
         )
-    return Row(where, line.number, values, line.text)
+    return Row(place, line.number, values, line.text)
 
 
-def _broken_json(where: str, line: Line, error: orjson.JSONDecodeError) -> DataError:
+def _broken_json(path: Path, line: Line, error: orjson.JSONDecodeError) -> DataError:
     start = line.text.lstrip()[:1]
     if line.number == 1 and start == b"[":
         mend = "this is one JSON list, not JSON Lines: name it .json or set data.format: json"
@@ -129,7 +134,9 @@ def _broken_json(where: str, line: Line, error: orjson.JSONDecodeError) -> DataE
         mend = "half of a \\ud83d\\ude00 pair is missing: the text was cut inside a character"
     else:
         mend = "mend the line, or write the file with a JSON library"
-    return DataError(f"not JSON: {error.msg} at column {error.colno}", where=where, mend=mend)
+    return DataError(
+        f"not JSON: {error.msg} at column {error.colno}", where=at(path, line.number), mend=mend
+    )
 
 
 def _records(path: Path) -> Iterator[Row | DataError]:
@@ -138,7 +145,7 @@ def _records(path: Path) -> Iterator[Row | DataError]:
             yield record
         else:
             number, values = record
-            yield Row(at(path, number), number, values)
+            yield Row(at(path), number, values)
 
 
 def _plain_lines(path: Path) -> Iterator[Row | DataError]:
@@ -150,18 +157,18 @@ def _plain_lines(path: Path) -> Iterator[Row | DataError]:
             if broken:
                 yield broken
             else:
-                where = at(path, line.number)
-                yield Row(where, line.number, {"input": line.text.decode()})
+                yield Row(at(path), line.number, {"input": line.text.decode()})
 
 
 def _items(path: Path) -> Iterator[Row | DataError]:
     for number, item in enumerate(read_items(path), start=1):
-        where = f"{path}: item {number}"
+        place = f"{path}: item "
         text = bytes(item)
         values = orjson.loads(text)
         if isinstance(values, dict):
-            yield Row(where, number, values, text)
+            yield Row(place, number, values, text)
         else:
+            where = f"{place}{number}"
             yield DataError(f"expected an object, got {kind_of(values)}", where=where)
 
 

@@ -7,8 +7,9 @@ Depends on: fields, chat, identity, records, spec.suite, errors.  Knows nothing 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import orjson
@@ -18,8 +19,11 @@ from evalharness.data.fields import ABSENT, FieldMap, reach, text_of
 from evalharness.data.identity import content_sha256
 from evalharness.data.rows import Row, kind_of
 from evalharness.errors import DataError, did_you_mean
-from evalharness.records import CodeTask, JsonObject, Sample
+from evalharness.records import CodeTask, JsonObject, Message, Sample
 from evalharness.spec.suite import CodeSpec, DataSpec
+
+Values: TypeAlias = Mapping[str, object]
+"""A row's values by role, see `fields.FieldMap.read`."""
 
 ID_HEX_DIGITS: Final = 16
 """Of the content hash, for a row without an id: 64 bits."""
@@ -40,101 +44,75 @@ class SampleMaker:
 
         Raises DataError that names the row, the field and the mend.
         """
-        messages = self._fields.get(row, "messages")
-        if messages is not ABSENT and messages is not None:
-            return self._from_chat(row, messages)
-        return [self._from_input(row)]
+        found = self._fields.read(row)
+        if found.get("messages") is not None:
+            return self._from_chat(row, found)
+        return [self._from_input(row, found)]
 
-    def _from_input(self, row: Row) -> Sample:
-        asked = self._fields.get(row, "input")
-        if asked is ABSENT:
+    def _from_input(self, row: Row, found: Values) -> Sample:
+        if "input" not in found:
             raise self._fields.missing(row, "input")
         sample = Sample(
-            id="",
-            input=text_of(asked, row, self._fields.name("input")),
-            targets=self._targets(row),
-            cluster=self._cluster(row),
-            slices=self._slices(row),
-            metadata=self._metadata(row),
-            code=self._code(row),
+            id=self._id(row, found) or "",
+            input=text_of(found["input"], row, self._fields.name("input")),
+            targets=self._targets(row, found),
+            cluster=self._optional(row, found, "cluster"),
+            slices=self._slices(row) if self._spec.slices else {},
+            metadata=self._metadata(row, found),
+            code=self._code(row, found),
         )
-        return self._identified(row, sample)
+        return _identified(sample)
 
-    def _from_chat(self, row: Row, value: object) -> list[Sample]:
-        messages = parse_messages(value, row)
+    def _from_chat(self, row: Row, found: Values) -> list[Sample]:
+        messages = parse_messages(found["messages"], row)
         sample = Sample(
-            id="",
+            id=self._id(row, found) or "",
             messages=messages,
-            targets=self._targets(row),
-            cluster=self._cluster(row),
-            slices=self._slices(row),
-            metadata=self._metadata(row),
-            tools=self._tools(row),
+            targets=self._targets(row, found),
+            cluster=self._optional(row, found, "cluster"),
+            slices=self._slices(row) if self._spec.slices else {},
+            metadata=self._metadata(row, found),
+            tools=_tools(row, found),
         )
         if sample.targets:
-            return [self._identified(row, self._with_given_target(row, sample))]
+            _refuse_second_target(row, messages)
+            return [_identified(sample)]
+        last = last_turn(messages, row)
         if self._spec.turns == "last":
-            return [self._identified(row, _of_turn(sample, last_turn(messages, row)))]
-        last_turn(messages, row)  # refuses a conversation with nothing to score
-        whole = self._identified(row, sample)
-        cluster = whole.cluster or whole.id
-        return [_hashed(_of_turn(whole, turn, cluster)) for turn in turns(messages)]
+            return [_identified(_of_turn(sample, last))]
+        whole = _identified(sample)
+        return [_identified(_of_conversation(whole, turn)) for turn in turns(messages)]
 
-    def _with_given_target(self, row: Row, sample: Sample) -> Sample:
-        """A chat row whose target stands in a field of its own: all messages are the question."""
-        if sample.messages[-1].role == "assistant":
-            raise DataError(
-                "the row has a target and ends with an assistant message: which one is meant?",
-                where=row.where,
-                mend="remove one of them",
-            )
-        return sample
+    def _id(self, row: Row, found: Values) -> str | None:
+        """The row's id, or None where the content is to give it."""
+        value = found.get("id")
+        if isinstance(value, str) and value.strip():
+            return value
+        if value is None and "id" not in self._fields.paths:
+            return None
+        text = text_of(value, row, self._fields.name("id"))
+        if not text.strip():
+            raise DataError("the id is empty", where=row.where, mend="leave it out or fill it")
+        return text
 
-    def _identified(self, row: Row, sample: Sample) -> Sample:
-        """The sample with its content hash and its id, made of that hash if the row has none."""
-        digest = content_sha256(sample)
-        value = self._fields.get(row, "id")
-        if value is ABSENT or (value is None and "id" not in self._fields.paths):
-            name = digest[:ID_HEX_DIGITS]
-        else:
-            name = text_of(value, row, self._fields.name("id"))
-            if not name.strip():
-                raise DataError("the id is empty", where=row.where, mend="leave it out or fill it")
-        return msgspec.structs.replace(sample, id=name, content_sha256=digest)
-
-    def _targets(self, row: Row) -> tuple[str, ...]:
-        value = self._fields.get(row, "target")
+    def _targets(self, row: Row, found: Values) -> tuple[str, ...]:
+        value = found.get("target")
+        if isinstance(value, str):
+            return (value,)
         name = self._fields.name("target")
-        if value is ABSENT:
-            self._refuse_mistyped_target(row)
-            return ()
-        if value is None:
-            return ()
         if isinstance(value, list):
             return tuple(text_of(item, row, name) for item in value)
+        if value is None:
+            if "target" not in found:
+                _refuse_mistyped_target(row)
+            return ()
         return (text_of(value, row, name),)
 
-    def _refuse_mistyped_target(self, row: Row) -> None:
-        """A set may have no targets at all, but `Target` or `tagret` is a slip of the pen."""
-        for name in row.values:
-            if _is_nearly_target(name):
-                raise DataError(
-                    f"the row has {name!r} and no 'target'",
-                    where=row.where,
-                    mend=f"rename it, or map it: data.fields: {{target: {name}}}",
-                )
-
-    def _cluster(self, row: Row) -> str | None:
-        value = self._fields.get(row, "cluster")
-        if value is ABSENT or value is None:
-            return None
-        return text_of(value, row, self._fields.name("cluster"))
-
-    def _metadata(self, row: Row) -> JsonObject:
+    def _metadata(self, row: Row, found: Values) -> JsonObject:
         """The row's metadata object and, beside it, the fields that mean nothing to us."""
-        value = self._fields.get(row, "metadata")
+        value = found.get("metadata")
         extras = self._fields.extras(row)
-        if value is ABSENT or value is None:
+        if value is None:
             return extras
         if not isinstance(value, dict):
             raise DataError(f"metadata: expected an object, got {kind_of(value)}", where=row.where)
@@ -153,35 +131,57 @@ class SampleMaker:
                 found[name] = text_of(value, row, name)
         return found
 
-    def _tools(self, row: Row) -> tuple[JsonObject, ...]:
-        value = self._fields.get(row, "tools")
-        if value is ABSENT or value is None:
-            return ()
-        if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
-            raise DataError("tools: expected a list of objects", where=row.where)
-        return tuple(value)
-
-    def _code(self, row: Row) -> CodeTask | None:
-        tests = self._fields.get(row, "tests")
-        if tests is ABSENT:
-            if self._spec.code is not None:
+    def _code(self, row: Row, found: Values) -> CodeTask | None:
+        spec = self._spec.code
+        if "tests" not in found:
+            if spec is not None:
                 raise self._fields.missing(row, "tests")
             return None
-        spec = self._spec.code or CodeSpec()
+        spec = spec or CodeSpec()
         return CodeTask(
-            tests=_tests_text(tests, row, spec),
-            entry_point=self._optional(row, "entry_point"),
-            prompt=self._optional(row, "input" if spec.prompt_is_code else "prompt") or "",
+            tests=_tests_text(found["tests"], row, spec),
+            entry_point=self._optional(row, found, "entry_point"),
+            prompt=self._optional(row, found, "input" if spec.prompt_is_code else "prompt") or "",
             style=spec.style,
-            canonical=self._optional(row, "canonical"),
+            canonical=self._optional(row, found, "canonical"),
             preload=spec.preload,
         )
 
-    def _optional(self, row: Row, role: str) -> str | None:
-        value = self._fields.get(row, role)
-        if value is ABSENT or value is None:
-            return None
+    def _optional(self, row: Row, found: Values, role: str) -> str | None:
+        value = found.get(role)
+        if value is None or isinstance(value, str):
+            return value
         return text_of(value, row, self._fields.name(role))
+
+
+def _tools(row: Row, found: Values) -> tuple[JsonObject, ...]:
+    value = found.get("tools")
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
+        raise DataError("tools: expected a list of objects", where=row.where)
+    return tuple(value)
+
+
+def _refuse_second_target(row: Row, messages: tuple[Message, ...]) -> None:
+    """A chat row whose target stands in a field of its own ends with the question."""
+    if messages[-1].role == "assistant":
+        raise DataError(
+            "the row has a target and ends with an assistant message: which one is meant?",
+            where=row.where,
+            mend="remove one of them",
+        )
+
+
+def _refuse_mistyped_target(row: Row) -> None:
+    """A set may have no targets at all, but `Target` or `tagret` is a slip of the pen."""
+    for name in row.values:
+        if _is_nearly_target(name):
+            raise DataError(
+                f"the row has {name!r} and no 'target'",
+                where=row.where,
+                mend=f"rename it, or map it: data.fields: {{target: {name}}}",
+            )
 
 
 @lru_cache(maxsize=256)
@@ -205,18 +205,27 @@ def _tests_text(tests: object, row: Row, spec: CodeSpec) -> str:
     return text_of(tests, row, "tests")
 
 
-def _of_turn(whole: Sample, turn: Turn, cluster: str | None = None) -> Sample:
+def _of_turn(whole: Sample, turn: Turn) -> Sample:
     """The conversation cut at one assistant turn, which becomes the target."""
     answer = turn.answer
     return msgspec.structs.replace(
         whole,
-        id=f"{whole.id}#{turn.number}" if cluster is not None else whole.id,
         messages=turn.history,
         targets=() if answer.content is None else (answer.content,),
         target_tool_calls=answer.tool_calls,
-        cluster=cluster if cluster is not None else whole.cluster,
     )
 
 
-def _hashed(sample: Sample) -> Sample:
-    return msgspec.structs.replace(sample, content_sha256=content_sha256(sample))
+def _of_conversation(whole: Sample, turn: Turn) -> Sample:
+    """One turn of several: its id is "id#turn" and its cluster the conversation."""
+    return msgspec.structs.replace(
+        _of_turn(whole, turn), id=f"{whole.id}#{turn.number}", cluster=whole.cluster or whole.id
+    )
+
+
+def _identified(sample: Sample) -> Sample:
+    """The sample with its content hash, which is also its id where it has none."""
+    digest = content_sha256(sample)
+    return msgspec.structs.replace(
+        sample, id=sample.id or digest[:ID_HEX_DIGITS], content_sha256=digest
+    )

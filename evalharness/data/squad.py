@@ -36,13 +36,13 @@ def squad_samples(article: Row, spec: DataSpec) -> Iterator[Sample]:
     """
     title = str(article.values.get("title") or f"article {article.number}")
     for place, paragraph in enumerate(_objects(article, article.values, "paragraphs")):
-        at_paragraph = Row(f"{article.where}, paragraph {place + 1}", article.number, paragraph)
+        at_paragraph = Row(f"{article.where}, paragraph ", place + 1, paragraph)
         context = paragraph.get("context")
         if not isinstance(context, str):
             raise DataError("the paragraph has no 'context'", where=at_paragraph.where)
         shared = {"title": title, "context": context, "cluster": f"{title}/{place}"}
         for number, qa in enumerate(_objects(at_paragraph, paragraph, "qas"), start=1):
-            row = Row(f"{at_paragraph.where}, question {number}", number, {**qa, **shared})
+            row = Row(f"{at_paragraph.where}, question ", number, {**qa, **shared})
             yield _sample(row, spec)
 
 
