@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
+from written_suites import rows
 
 ARMS = ("base", "tuned", "undertrained")
-
-
-def rows(path):
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +60,3 @@ def test_every_entity_has_its_three_questions(heldout):
         by_entity.setdefault(row["cluster"], set()).add(row["metadata"]["attribute"])
     assert len(by_entity) == 120
     assert all(found == {"home", "food", "color"} for found in by_entity.values())
-
-
-def test_the_generator_writes_the_shipped_files(root, tmp_path):
-    script = tmp_path / "generate.py"
-    script.write_bytes((root / "suites/facts/generate.py").read_bytes())
-    subprocess.run([sys.executable, str(script)], check=True, timeout=60)
-    for name in ("train.jsonl", "heldout.jsonl"):
-        assert (root / "suites/facts" / name).read_bytes() == (tmp_path / name).read_bytes()

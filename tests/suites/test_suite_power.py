@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from math import floor
 
 import pytest
-import yaml
 from equal_arms import Assumed, p_pass, p_ready
+from written_suites import SUITES, WRITTEN, field, rows, spec
 
 
 @dataclass(frozen=True)
@@ -23,18 +22,19 @@ class Case:
 
 CASES = [
     Case("facts", 0.1, {"exact_match": 0.08, "f1": 0.08}),
+    Case("support-faq", 0.1, {"exact_match": 0.12, "f1": 0.04}),
 ]
 
 
-def cluster_sizes(root, suite):
-    lines = (root / "suites" / suite / "heldout.jsonl").read_text(encoding="utf-8").splitlines()
-    return list(Counter(json.loads(line)["cluster"] for line in lines).values())
+def cluster_sizes(suite):
+    clusters = [row[field(suite, "cluster")] for row in rows(SUITES / suite / "heldout.jsonl")]
+    return list(Counter(clusters).values())
 
 
-def primary_gates(root, case):
-    spec = yaml.safe_load((root / "suites" / case.suite / "suite.yaml").read_text(encoding="utf-8"))
-    assert spec["policy"]["alpha"] == 0.05
-    gates = [gate for gate in spec["policy"]["gates"] if gate["role"] == "primary"]
+def primary_gates(case):
+    policy = spec(case.suite)["policy"]
+    assert policy["alpha"] == 0.05
+    gates = [gate for gate in policy["gates"] if gate["role"] == "primary"]
     assert {gate["metric"] for gate in gates} == set(case.variances)
     return [
         Assumed(gate["metric"], gate["margin"], case.variances[gate["metric"]]) for gate in gates
@@ -42,10 +42,10 @@ def primary_gates(root, case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.suite)
-def test_equal_arms_are_ready_four_times_in_five(root, case):
-    chance = p_ready(primary_gates(root, case), cluster_sizes(root, case.suite), case.icc)
+def test_equal_arms_are_ready_four_times_in_five(case):
+    chance = p_ready(primary_gates(case), cluster_sizes(case.suite), case.icc)
     assert chance >= 0.8
-    readme = (root / "suites" / case.suite / "README.md").read_text(encoding="utf-8")
+    readme = (SUITES / case.suite / "README.md").read_text(encoding="utf-8")
     assert f"P(READY | equal) ≥ {floor(100 * chance) / 100:.2f}" in readme.replace("\n", " ")
 
 
@@ -55,6 +55,10 @@ def test_equal_arms_are_ready_four_times_in_five(root, case):
 )
 def test_the_formula_gives_the_published_sample_sizes(margin, psi, n):
     assert p_pass(Assumed("em", margin, psi), n, 0.05) == pytest.approx(0.8, abs=0.002)
+
+
+def test_every_suite_of_ours_is_covered():
+    assert {case.suite for case in CASES} == set(WRITTEN)
 
 
 def test_clusters_cost_power():
