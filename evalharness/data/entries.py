@@ -59,6 +59,7 @@ class Entries:
         self._stored = stored
         self._index = index
         self._decode = decode
+        self._all_whole = index.n_whole == len(index)
         self._last_position = -1
         self._last: Found | None = None
 
@@ -70,13 +71,28 @@ class Entries:
 
         An error recorded once stands for every repeat of its sample.
         """
-        for key in self._index.kinds(repeat):
-            for position in self._index.positions(sample_id, key):
-                found = self._at(position)
-                if found.sample_id == sample_id:
-                    if key in (repeat, WHOLE) or found.entry.is_error_of_all():
-                        return found
-                    break
+        position = self._index.near(sample_id, WHOLE if self._all_whole else repeat)
+        if position is not None:
+            found = self._at(position)
+            if found.sample_id == sample_id:
+                return found
+        return self._search(sample_id, repeat)
+
+    def _search(self, sample_id: str, repeat: int) -> Found | None:
+        if not self._all_whole:
+            found = self._search_for(sample_id, repeat)
+            if found is None and repeat:
+                first = self._search_for(sample_id, 0)
+                found = first if first is not None and first.entry.is_error_of_all() else None
+            if found is not None or not self._index.n_whole:
+                return found
+        return self._search_for(sample_id, WHOLE)
+
+    def _search_for(self, sample_id: str, repeat: int) -> Found | None:
+        for position in self._index.positions(sample_id, repeat):
+            found = self._at(position)
+            if found.sample_id == sample_id:
+                return found
         return None
 
     def ids(self) -> Iterator[str]:

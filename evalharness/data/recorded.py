@@ -113,15 +113,16 @@ def outcome(entry: Entry, repeat: int, text: str | None) -> Outcome:
     if text is None and not entry.tool_calls:
         filtered = _finish(entry, repeat) == "filtered"
         return Failed(kind="content_filter" if filtered else "empty", detail="recorded as null")
+    latency_s, ttft_s, cost_usd = entry.latency_s, entry.ttft_s, entry.cost_usd
     return Answered(
         completion=Completion(
             text=text or "",
-            finish=_finish(entry, repeat),
+            finish=_finish(entry, repeat) if entry.finish_reason else "unknown",
             tool_calls=_tool_calls(entry) if entry.tool_calls else (),
             usage=None if entry.usage is None else _usage(entry.usage),
-            latency_s=_of_repeat(entry.latency_s, repeat),
-            ttft_s=_of_repeat(entry.ttft_s, repeat),
-            cost_usd=_of_repeat(entry.cost_usd, repeat),
+            latency_s=latency_s[repeat] if isinstance(latency_s, list) else latency_s,
+            ttft_s=ttft_s[repeat] if isinstance(ttft_s, list) else ttft_s,
+            cost_usd=cost_usd[repeat] if isinstance(cost_usd, list) else cost_usd,
             logprobs=None if entry.logprobs is None else _logprobs(entry.logprobs),
             served_model=entry.served_model,
             provenance=_provenance(entry),
@@ -165,10 +166,6 @@ def _check_amount(name: str, value: float | list[float | None], entry: Entry) ->
         raise DataError(f"{name} is negative: {value}", mend="leave out what is not known")
 
 
-def _of_repeat(value: float | list[float | None] | None, repeat: int) -> float | None:
-    return value[repeat] if isinstance(value, list) else value
-
-
 def _provenance(entry: Entry) -> Provenance:
     if entry.session is None and entry.taken_at is None:
         return _RECORDED
@@ -194,7 +191,7 @@ def _finish(entry: Entry, repeat: int) -> Finish:
     reason = entry.finish_reason
     if isinstance(reason, list):
         reason = reason[repeat] if repeat < len(reason) else None
-    return _FINISH.get(reason.lower(), "unknown") if reason else "unknown"
+    return _FINISH.get((reason or "").lower(), "unknown")
 
 
 def _usage(used: RecordedUsage) -> Usage:

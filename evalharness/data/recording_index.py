@@ -29,8 +29,7 @@ class EntryIndex:
     def __init__(self) -> None:
         self._keys = array("Q")
         self._starts = array("Q")
-        self._end = 0
-        self._cursor = 0
+        self._next = 0
         self._n_whole = 0
         self._max_repeat = 0
         self._sorted: tuple[Sequence[int], Sequence[int]] | None = None
@@ -49,37 +48,34 @@ class EntryIndex:
 
     def finish(self, end: int) -> None:
         """The content ends at byte `end`: no entry follows."""
-        self._end = end
+        self._starts.append(end)
 
     def span(self, position: int) -> tuple[int, int]:
         """The first byte of an entry and the first one after it (line ends included)."""
-        after = position + 1
-        return self._starts[position], self._starts[after] if after < len(self) else self._end
+        return self._starts[position], self._starts[position + 1]
 
-    def kinds(self, repeat: int) -> tuple[int, ...]:
-        """Under which repeats an answer may stand, the likeliest first; 0 for an error of all."""
-        if self._n_whole == len(self):
-            return (WHOLE,)
-        single = (repeat, 0) if repeat else (0,)
-        return (*single, WHOLE) if self._n_whole else single
+    @property
+    def n_whole(self) -> int:
+        """How many entries hold every repeat of their sample."""
+        return self._n_whole
+
+    def near(self, sample_id: str, repeat: int) -> int | None:
+        """Where the entry probably is if entries are asked for in file order, else None."""
+        key = (hash(sample_id) + (repeat + 1) * _STEP) & _MASK
+        keys, after = self._keys, self._next
+        if after < len(keys) and keys[after] == key:
+            self._next = after + 1
+            return after
+        return after - 1 if after and keys[after - 1] == key else None
 
     def positions(self, sample_id: str, repeat: int) -> Iterator[int]:
         """The entries that may hold this id and repeat: none, one, or by chance several."""
         key = (hash(sample_id) + (repeat + 1) * _STEP) & _MASK
-        near = self._cursor
-        if near < len(self._keys) and self._keys[near] == key:
-            self._cursor = near + 1
-            yield near
-        elif near and self._keys[near - 1] == key:
-            yield near - 1
-        yield from self._searched(key)
-
-    def _searched(self, key: int) -> Iterator[int]:
         by_key, order = self._by_key()
         place = bisect_left(by_key, key)
         while place < len(by_key) and by_key[place] == key:
             position = order[place]
-            self._cursor = position + 1
+            self._next = position + 1
             yield position
             place += 1
 
