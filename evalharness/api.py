@@ -1,0 +1,97 @@
+"""The Python face: evaluate, compare, gate, load_run.
+
+    from evalharness import gate
+    result = gate("facts", candidate="tuned", baseline="base")
+    result.verdict.state          # "READY"
+
+Depends on: stages, report.facts.  Prints nothing; raises HarnessError and gives Facts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalharness.report.facts import build_facts
+from evalharness.results import Facts
+from evalharness.spec.locate import find_suite
+from evalharness.spec.read import read_suite
+from evalharness.spec.suite import Suite
+from evalharness.stages.arms import distinct, resolve
+from evalharness.stages.decide import GateRequest, compare_runs
+from evalharness.stages.decide import gate as decide_gate
+from evalharness.stages.execute import execute
+from evalharness.stages.options import RunOptions, silent
+from evalharness.store.runs import RunFolder
+
+Names = str | Sequence[str]
+
+
+def evaluate(suite: str | Path, models: Names, *, options: RunOptions | None = None) -> list[Facts]:
+    """Ask and score one or more models; the facts of each run, in the models' order.
+
+    suite: a name, folder or file.  models: as `--model` takes them.
+    """
+    chosen = options or default_options()
+    spec = _suite(suite)
+    arms = distinct([resolve(name, suite=spec.name) for name in _names(models)])
+    folders = execute(spec, arms, chosen, silent)
+    return [build_facts(folder.path, out=chosen.out) for folder in folders]
+
+
+def compare(
+    baseline: str,
+    candidates: Names,
+    *,
+    suite: str | None = None,
+    alpha: float = 0.05,
+    options: RunOptions | None = None,
+) -> Facts:
+    """The paired comparison of candidates with a baseline; raises PairingError if impossible."""
+    chosen = options or default_options()
+    folder = compare_runs([baseline, *_names(candidates)], suite, chosen, silent, alpha=alpha)
+    return build_facts(folder, out=chosen.out)
+
+
+def gate(
+    suites: str | Path | Sequence[str | Path],
+    *,
+    candidate: Names,
+    baseline: Names,
+    options: RunOptions | None = None,
+) -> Facts:
+    """One verdict over suites and baselines; `facts.verdict.state` is the answer."""
+    chosen = options or default_options()
+    listed = [suites] if isinstance(suites, str | Path) else list(suites)
+    request = GateRequest(
+        suites=tuple(_suite(name) for name in listed),
+        candidates=tuple(_names(candidate)),
+        baselines=tuple(_names(baseline)),
+    )
+    return build_facts(decide_gate(request, chosen, silent), out=chosen.out)
+
+
+def load_run(path: str | Path) -> Facts:
+    """The facts of a complete run, gate or comparison folder."""
+    folder = Path(path)
+    out = folder.parent.parent if folder.parent.name == "gates" else folder.parent
+    return build_facts(folder, out=out)
+
+
+def load_summary(path: str | Path) -> RunFolder:
+    """A run folder, to read its manifest, summary or marks from."""
+    return RunFolder(Path(path))
+
+
+def default_options() -> RunOptions:
+    """Options as the command line has them without any flag, except that nothing is cached."""
+    return RunOptions(out=Path("runs"), environment=dict(os.environ), session="api")
+
+
+def _suite(suite: str | Path) -> Suite:
+    return read_suite(find_suite(str(suite)))
+
+
+def _names(names: Names) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

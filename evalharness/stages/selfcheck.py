@@ -1,0 +1,109 @@
+"""selfcheck: a suite must be able to score full marks before a model is blamed.
+
+Reads: the suite, its held-out data.  Gives: findings (a bad metric name, a template that fails,
+references that do not score full marks).
+Depends on: score, prompts, data.checks' Finding.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from evalharness.data.checks import Finding
+from evalharness.errors import HarnessError
+from evalharness.prompts.build import build_program
+from evalharness.records import Answered, Completion, Sample
+from evalharness.spec.suite import Suite
+from evalharness.stages.extraction import build_extractor
+from evalharness.stages.options import RunOptions
+from evalharness.stages.plan import heldout
+from evalharness.stages.score import NamedMetric, Unit, measure_units, suite_metrics
+
+CHECKED: Final = 200
+"""Samples whose references are scored: enough to notice a broken suite, soon done."""
+
+
+def check_suite(suite: Suite, data: Path | None) -> list[Finding]:
+    """Everything that would go wrong before, or silently after, a run of this suite."""
+    place = f"{suite.base}/suite.yaml"
+    try:
+        metrics = suite_metrics(suite)
+        extract = build_extractor(suite.extract, where=place)
+        source = heldout(suite, RunOptions(out=Path("runs"), data=data))
+        program = build_program(suite.prompt, base=Path(suite.base), where=place, heldout=source)
+        samples = list(itertools.islice(source, CHECKED))
+        for sample in samples:
+            program.render(sample)
+    except HarnessError as error:
+        return [_finding("error", "suite", error.message, error.where or place, error.mend)]
+    units = [unit for unit in map(_answered_by_reference, samples) if unit is not None]
+    found = list(_slice_findings(suite, samples, place))
+    for unit in units:
+        text = unit.text or ""
+        unit.text = extract(text) if extract else text
+    if extract and units and all(unit.text is None for unit in units):
+        # references are what is extracted, not what it is extracted from
+        units = [unit for unit in map(_answered_by_reference, samples) if unit is not None]
+    for named in metrics:
+        found += _check_metric(named, units, place)
+    return found
+
+
+def _answered_by_reference(sample: Sample) -> Unit | None:
+    """A unit whose answer is the sample's own first reference."""
+    if not sample.targets:
+        return None
+    completion = Completion(text=sample.targets[0], finish="stop")
+    return Unit(sample, 0, Answered(completion=completion), text=sample.targets[0])
+
+
+def _check_metric(named: NamedMetric, units: list[Unit], place: str) -> Iterator[Finding]:
+    """Whether the references reach the metric's best value."""
+    metric = named.metric
+    if metric.sees != "answers" or metric.needs - {"targets"} or not units:
+        return
+    bounds = metric.bounds([unit.sample for unit in units])
+    if bounds is None:
+        return
+    measure_units(named, units)
+    wrong = [
+        unit.sample.id
+        for unit, best in zip(units, bounds[1].tolist(), strict=True)
+        if named.label in unit.rows and not _as_good(unit.rows[named.label], best)
+    ]
+    if wrong:
+        severity = "error" if len(wrong) == len(units) else "warning"
+        yield _finding(
+            severity,
+            "self_check",
+            f"{named.label}: the reference answers themselves miss full marks on {len(wrong)} of "
+            f"{len(units)} samples (first: '{wrong[0]}')",
+            place,
+            "check the metric's options, `extract` and the references: no model could do better",
+        )
+
+
+def _as_good(row: tuple[float, ...], best: list[float]) -> bool:
+    return all(abs(a - b) <= 1e-9 * max(1.0, abs(b)) for a, b in zip(row, best, strict=True))
+
+
+def _slice_findings(suite: Suite, samples: list[Sample], place: str) -> Iterator[Finding]:
+    known = {f"{name}={value}" for sample in samples for name, value in sample.slices.items()}
+    names = {name.partition("=")[0] for name in known}
+    for number, gate in enumerate(suite.policy.gates):
+        if gate.slice is not None and gate.slice.partition("=")[0] not in names:
+            yield _finding(
+                "error",
+                "slice",
+                f"no sample has a slice '{gate.slice.partition('=')[0]}'",
+                f"{place}, policy.gates[{number}].slice",
+                f"slices here: {', '.join(sorted(names)) or 'none; name them in data.slices'}",
+            )
+
+
+def _finding(severity: str, code: str, message: str, where: str, mend: str | None) -> Finding:
+    kind = "error" if severity == "error" else "warning"
+    return Finding(severity=kind, code=code, message=message, where=where, mend=mend or "")
