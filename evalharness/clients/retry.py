@@ -183,13 +183,14 @@ def good_attempt(
     completion: Completion, started_at: str, latency_s: float, wait_s: float
 ) -> Attempt:
     """The attempt that gave the answer."""
+    live = completion.provenance.source == "live"
     return Attempt(
         started_at=started_at,
         latency_s=latency_s,
-        status=200 if completion.provenance.source == "live" else None,
+        status=200 if live else None,
         ttft_s=completion.ttft_s,
         usage=completion.usage,
-        billed="yes",
+        billed="yes" if live else "no",
         wait_s=wait_s,
     )
 

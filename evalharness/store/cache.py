@@ -1,19 +1,18 @@
 """The response cache: answers by request key, shared between runs and processes.
 
-Reads and writes: shard files of JSON lines in one folder.  Gives: ResponseCache.
-Depends on: records, files, errors.
+Reads and writes: segment files of JSON lines in one folder.  Gives: ResponseCache.
+Depends on: cache_index, records, files, errors.
 A key (see `keys.request_key`) names model, address, rendered payload and repeat, so a hit is the
-answer to that very question.  64 shards by the key's first digits; each line is appended whole
-under a lock, so that any number of processes may write.  Memory is 16 bytes an entry.
+answer to that very question.  Each process appends whole lines to a segment of its own and reads
+everybody's, so that any number of processes may share a folder without waiting for each other.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from array import array
-from bisect import bisect_left
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,20 +21,21 @@ from typing import Final
 
 import msgspec
 
+from evalharness.errors import WriteError
 from evalharness.records import FORMAT, Completion, Record
-from evalharness.store.files import writing
+from evalharness.store.cache_index import CacheIndex, index_name
+from evalharness.store.files import write_atomic
 
-SHARDS: Final = 64
-KEY_HEX: Final = 32
-PREFIX: Final = b'{"key":"'
-KEY_START: Final = len(PREFIX)
-KEY_END: Final = KEY_START + KEY_HEX
-READ_BYTES: Final = 4096
-"""One read holds a usual entry; a longer one takes a second."""
+SUFFIX: Final = ".jsonl"
+MERGE_ABOVE: Final = 32
+"""Finished segments above which opening the cache makes one of them."""
+
+REFRESH_S: Final = 2.0
+"""How long a process may not see what another one has just stored."""
 
 
 class CacheEntry(Record, frozen=True, kw_only=True):
-    """One line of a shard. `key` stands first: it is read without parsing the line."""
+    """One line of a segment. `key` stands first: it is found without parsing the line."""
 
     key: str
     stored_at: str
@@ -58,43 +58,51 @@ class CacheSummary:
 class ResponseCache:
     """Answers by request key in one folder; safe for concurrent processes.
 
-    Raises WriteError where the folder cannot be written. A damaged line is a miss, never an error.
+    clock: monotonic seconds.
+    Raises WriteError where an answer cannot be stored.  A damaged line is a miss, never an error.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder = folder
+        self._clock = clock
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(CacheEntry)
-        self._shards: dict[int, Shard] = {}
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        self._own: int | None = None
+        self._own_number = 0
+        self._own_size = 0
+        if len(finished_segments(folder)) > MERGE_ABOVE:
+            merge_segments(folder)
+        self._index = CacheIndex()
+        self._looked_at = clock()
+        self._index.follow(segments(folder))
 
     def get(self, key: str) -> Completion | None:
-        """The answer kept under a key, or None."""
-        place = place_of(key)
-        if place is None:
-            return None
-        line = self._shard(place[0]).find(place[1], key.encode())
-        if line is None:
-            return None
-        try:
-            entry = self._decoder.decode(line)
-        except (msgspec.MsgspecError, ValueError):
-            return None
-        return entry.completion if entry.key == key else None
+        """The answer kept under a key, the newest one; None where there is none."""
+        name = index_name(key)
+        found = self._find(name, key)
+        if found is None and self._clock() - self._looked_at > REFRESH_S:
+            self._looked_at = self._clock()
+            self._index.follow(segments(self.folder))
+            found = self._find(name, key)
+        return found
 
     def put(self, key: str, completion: Completion) -> None:
         """Keep an answer; a key that is there already gets its newest answer."""
-        place = place_of(key)
-        if place is None:
-            return
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = CacheEntry(key=key, stored_at=now, completion=completion)
-        self._shard(place[0]).append(self._encoder.encode(entry) + b"\n")
+        line = self._encoder.encode(entry) + b"\n"
+        with storing(self.folder):
+            file = self._open_own()
+            written = os.write(file, line)
+            if written != len(line):
+                os.ftruncate(file, self._own_size)
+                raise OSError(28, "the disk took only part of a line (it is full)")
+        self._index.add(index_name(key), self._own_number, self._own_size)
+        self._own_size += written
 
     def entries(self) -> Iterator[CacheEntry]:
-        """Every readable entry, shard by shard, oldest first within one."""
-        for path in self._paths():
+        """Every readable entry, segment by segment."""
+        for path in segments(self.folder):
             with path.open("rb") as file:
                 for line in file:
                     entry = self._read(line)
@@ -104,61 +112,77 @@ class ResponseCache:
     def summary(self) -> CacheSummary:
         """How many answers are kept, of which models, from when."""
         models: dict[str, int] = {}
-        stored: list[str] = []
+        oldest: str | None = None
+        newest: str | None = None
         count = 0
         for entry in self.entries():
             count += 1
             model = entry.completion.served_model or "unknown"
             models[model] = models.get(model, 0) + 1
-            stored = [min([*stored, entry.stored_at]), max([*stored, entry.stored_at])]
+            oldest = entry.stored_at if oldest is None else min(oldest, entry.stored_at)
+            newest = entry.stored_at if newest is None else max(newest, entry.stored_at)
         return CacheSummary(
             folder=self.folder,
             entries=count,
-            size_bytes=sum(path.stat().st_size for path in self._paths()),
-            oldest=stored[0] if stored else None,
-            newest=stored[1] if stored else None,
+            size_bytes=sum(path.stat().st_size for path in segments(self.folder)),
+            oldest=oldest,
+            newest=newest,
             models=dict(sorted(models.items())),
         )
 
     def prune(self, *, before: datetime | None = None, model: str | None = None) -> int:
         """Drop entries stored before a time, or of one served model; neither given drops all.
 
-        Gives the number of entries that went. Other processes may go on writing meanwhile.
+        Gives the number of entries that went. Segments that another process writes to just now are
+        left as they are.
         """
-        limit = None if before is None else before.astimezone(UTC).isoformat(timespec="seconds")
-
-        def goes(entry: CacheEntry) -> bool:
-            too_old = limit is None or entry.stored_at < limit
-            return too_old and (model is None or entry.completion.served_model == model)
-
-        gone = 0
-        for path in self._paths():
-            with locked(path) as file:
-                kept = []
-                for line in read_all(file).splitlines(keepends=True):
-                    entry = self._read(line)
-                    if entry is not None and goes(entry):
-                        gone += 1
-                    elif entry is not None:
-                        kept.append(line)
-                replace_locked(path, b"".join(kept))
         self.close()
+        limit = None if before is None else before.astimezone(UTC).isoformat(timespec="seconds")
+        gone = 0
+        for path in finished_segments(self.folder):
+            kept = []
+            for line in path.read_bytes().splitlines(keepends=True):
+                entry = self._read(line)
+                if entry is None:
+                    continue
+                old = limit is None or entry.stored_at < limit
+                if old and model in (None, entry.completion.served_model):
+                    gone += 1
+                else:
+                    kept.append(line)
+            if kept:
+                write_atomic(path, b"".join(kept))
+            else:
+                path.unlink(missing_ok=True)
+        self._index.follow(segments(self.folder))
         return gone
 
     def close(self) -> None:
         """Close all files; the cache opens them again when it is next used."""
-        for shard in self._shards.values():
-            shard.close()
-        self._shards.clear()
+        if self._own is not None:
+            os.close(self._own)
+            self._own = None
+        self._index.close()
+        self._looked_at = self._clock() - 2 * REFRESH_S
 
-    def _shard(self, number: int) -> Shard:
-        shard = self._shards.get(number)
-        if shard is None:
-            shard = self._shards[number] = Shard(self.folder / f"{number:02x}.jsonl")
-        return shard
+    def _find(self, name: int, key: str) -> Completion | None:
+        for line in self._index.lines(name):
+            entry = self._read(line)
+            if entry is not None and entry.key == key:
+                return entry.completion
+        return None
 
-    def _paths(self) -> list[Path]:
-        return sorted(self.folder.glob("[0-9a-f][0-9a-f].jsonl"))
+    def _open_own(self) -> int:
+        """A segment of this process alone, locked for as long as it is open, so that no one merges it."""
+        if self._own is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+            path = self.folder / f"{stamp}-{os.getpid()}{SUFFIX}"
+            self._own = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
+            fcntl.flock(self._own, fcntl.LOCK_EX)
+            self._own_number = self._index.own(path)
+            self._own_size = 0
+        return self._own
 
     def _read(self, line: bytes) -> CacheEntry | None:
         try:
@@ -167,155 +191,60 @@ class ResponseCache:
             return None
 
 
-class Shard:
-    """One file of entries and a sorted index of where each stands.
+def segments(folder: Path) -> list[Path]:
+    """All segments, oldest first; their names begin with the time they were opened at."""
+    return sorted(folder.glob(f"*{SUFFIX}"))
 
-    The index follows what other processes append; it starts anew when the file was replaced.
+
+def finished_segments(folder: Path) -> list[Path]:
+    """The segments that no process is writing to."""
+    found = []
+    for path in segments(folder):
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            found.append(path)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(file)
+    return found
+
+
+def merge_segments(folder: Path) -> None:
+    """Make one segment of all that are finished; a torn last line is left out.
+
+    One process at a time does it; readers keep the files they have open.
     """
-
-    __slots__ = ("_file", "_indexed", "_keys", "_offsets", "path")
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: int | None = None
-        self._forget()
-
-    def find(self, name: int, key: bytes) -> bytes | None:
-        """The newest line of a key, or None; `name` is the key's 64-bit index entry."""
-        if self._file is None and not self.path.exists():
-            return None
-        self._follow()
-        at = bisect_left(self._keys, name)
-        found = None
-        while at < len(self._keys) and self._keys[at] == name:
-            line = self._line_at(self._offsets[at])
-            if line[KEY_START:KEY_END] == key:
-                found = line
-            at += 1
-        return found
-
-    def append(self, line: bytes) -> None:
-        """Add a whole line under the file's lock, behind a torn one if a process was killed."""
-        with writing(self.path):
-            file = self._lock_current()
-            try:
-                end = os.fstat(file).st_size
-                torn = end > 0 and os.pread(file, 1, end - 1) != b"\n"
-                written = os.write(file, b"\n" + line if torn else line)
-                if written != len(line) + torn:
-                    os.ftruncate(file, end)
-                    raise OSError(28, "the disk took only part of a line (it is full)")
-            finally:
-                fcntl.flock(file, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Close the file and forget the index."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-        self._forget()
-
-    def _forget(self) -> None:
-        self._keys = array("Q")
-        self._offsets = array("Q")
-        self._indexed = 0
-
-    def _open(self) -> int:
-        if self._file is None:
-            self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        return self._file
-
-    def _lock_current(self) -> int:
-        """The locked file that the path names now, even if it was replaced meanwhile."""
-        while True:
-            file = self._open()
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                if os.path.samestat(os.fstat(file), self.path.stat()):
-                    return file
-            except FileNotFoundError:
-                pass
-            self.close()
-
-    def _follow(self) -> None:
-        """Index what was appended since the last look."""
-        file = self._open()
-        held = os.fstat(file)
-        if held.st_size == self._indexed and held.st_nlink:
+    with storing(folder):
+        lock = os.open(folder / ".merge.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             return
-        if not held.st_nlink:
-            self.close()
-            file = self._open()
-            held = os.fstat(file)
-        tail = os.pread(file, held.st_size - self._indexed, self._indexed)
-        whole = tail[: tail.rfind(b"\n") + 1]
-        start = self._indexed
-        fresh = []
-        for line in whole.splitlines(keepends=True):
-            if line.startswith(PREFIX):
-                fresh.append((index_name(line[KEY_START:KEY_END]), start))
-            start += len(line)
-        self._indexed = start
-        if fresh:
-            self._merge(fresh)
-
-    def _merge(self, fresh: list[tuple[int, int]]) -> None:
-        pairs = sorted([*zip(self._keys, self._offsets, strict=True), *fresh])
-        self._keys = array("Q", [name for name, _ in pairs])
-        self._offsets = array("Q", [offset for _, offset in pairs])
-
-    def _line_at(self, offset: int) -> bytes:
-        size = READ_BYTES
-        while True:
-            piece = os.pread(self._open(), size, offset)
-            end = piece.find(b"\n")
-            if end >= 0:
-                return piece[: end + 1]
-            if len(piece) < size:
-                return piece
-            size *= 8
-
-
-def place_of(key: str) -> tuple[int, int] | None:
-    """(shard, index entry) of a key; None for what is no key of ours, which is never kept."""
-    if len(key) != KEY_HEX:
-        return None
-    try:
-        return int(key[:2], 16) % SHARDS, index_name(key.encode())
-    except ValueError:
-        return None
-
-
-def index_name(key: bytes) -> int:
-    """64 bits of a key, for the index; two keys that share them are told apart by their lines."""
-    try:
-        return int(key[:16], 16)
-    except ValueError:
-        return 0
+        paths = finished_segments(folder)
+        if len(paths) > 1:
+            whole = [content[: content.rfind(b"\n") + 1] for content in map(Path.read_bytes, paths)]
+            # It takes the newest one's name, so that its answers stay newer than all before it.
+            write_atomic(paths[-1], b"".join(whole))
+            for path in paths[:-1]:
+                path.unlink(missing_ok=True)
+    finally:
+        os.close(lock)
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[int]:
-    """The file under its exclusive lock, opened for reading."""
-    with writing(path):
-        file = os.open(path, os.O_RDONLY)
+def storing(folder: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into a WriteError that names the cache's folder."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
-    finally:
-        os.close(file)
-
-
-def read_all(file: int) -> bytes:
-    """The whole of an open file."""
-    return os.pread(file, os.fstat(file).st_size, 0)
-
-
-def replace_locked(path: Path, content: bytes) -> None:
-    """Replace a file that is locked; an empty one goes."""
-    from evalharness.store.files import write_atomic
-
-    if content:
-        write_atomic(path, content)
-    else:
-        path.unlink()
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"cannot store answers in the cache '{folder}': {error.strerror or error}",
+            where=str(folder),
+            mend="set EVALHARNESS_CACHE_DIR to a folder that can be written, or use --no-cache",
+        ) from error
