@@ -33,6 +33,18 @@ def asked(sample: Sample, plain: TemplateProgram) -> Asked:
     return Asked(system_text(sample.messages), "\n\n".join(said))
 
 
+def shown(sample: Sample, plain: TemplateProgram) -> list[Asked]:
+    """Every question that a training row shows with its answer: each user turn after those before.
+
+    Raises SpecError where the template needs what the row lacks.
+    """
+    if not sample.messages:
+        return [asked(sample, plain)]
+    system = system_text(sample.messages)
+    said = [turn.content for turn in sample.messages if turn.role == "user" and turn.content]
+    return [Asked(system, "\n\n".join(said[:turns])) for turns in range(1, len(said) + 1)]
+
+
 def query_of(sample: Sample, plain: TemplateProgram) -> str:
     """What is looked up for a sample: its input, or the last user turn of its conversation."""
     if sample.messages:

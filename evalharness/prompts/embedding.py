@@ -10,6 +10,7 @@ Source of the pooling: Reimers & Gurevych (2019), Sentence-BERT, section 3, MEAN
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -110,15 +111,12 @@ class LocalEncoder:
 
 def _open(folder: Path, where: str) -> tuple[Any, Any]:  # Any: transformers is not typed
     """Tokeniser and model, in evaluation mode."""
-    needed_for = "few_shot `select: embedding`"
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise MissingExtra("torch", extra="local", needed_for=needed_for) from error
-    try:
-        from transformers import AutoModel, AutoTokenizer
-    except ModuleNotFoundError as error:
-        raise MissingExtra("transformers", extra="local", needed_for=needed_for) from error
+    for package in ("torch", "transformers"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtra(package, extra="local", needed_for="few_shot `select: embedding`")
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         model = AutoModel.from_pretrained(

@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 from evalharness.errors import DataError, SpecError
-from evalharness.prompts.asked import asked, opening, query_of, system_text
+from evalharness.prompts.asked import opening, query_of, shown, system_text
 from evalharness.prompts.embedding import EmbeddingIndex, Encoder, LocalEncoder
 from evalharness.prompts.index import Bm25Index, Index, digest_texts
 from evalharness.prompts.leak import TrainingRows
@@ -47,8 +47,17 @@ class Shot:
     turns: tuple[Message, ...]
 
     def content(self) -> str:
-        """Everything of it that a prompt may show, as one text."""
-        return msgspec.json.encode((self.system, self.turns)).decode()
+        """Everything of it that a prompt may show, as one text that tells any two apart."""
+        turns = [
+            (turn.role, turn.content, calls_of(turn), turn.tool_call_id, turn.name)
+            for turn in self.turns
+        ]
+        return msgspec.json.encode((self.system, turns)).decode()
+
+
+def calls_of(turn: Message) -> list[tuple[str, str, str]]:
+    """A message's tool calls, spelt out: a hash must not move when the record gains a field."""
+    return [(call.id, call.name, call.arguments) for call in turn.tool_calls]
 
 
 class FewShot:
@@ -107,7 +116,7 @@ class FewShot:
         data = DataSpec(path=self.spec.train, fields=self.spec.fields)
         for sample in open_source(data, base=base):
             try:
-                row = asked(sample, self._plain)
+                questions = shown(sample, self._plain)
                 shot = make_shot(sample, self._plain)
             except SpecError as error:
                 raise SpecError(
@@ -115,7 +124,7 @@ class FewShot:
                     where=f"{self._where}.train: {self.spec.train}",
                     mend=error.mend or "map other names with `few_shot.fields`",
                 ) from error
-            self._rows.add(sample.id, row)
+            self._rows.add(sample.id, questions)
             yield shot
 
     def _choose(self, shots: Iterator[Shot]) -> list[Shot]:

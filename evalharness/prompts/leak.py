@@ -28,14 +28,14 @@ EXCERPT: Final = 48
 
 
 def fold(text: str) -> str:
-    r"""A text as leaks are compared: NFKC, lower case, white space squeezed, final marks off.
+    r"""A text as leaks are compared: NFC, lower case, white space squeezed, final marks off.
 
-    Marks inside stay: "2 + 3" and "2 - 3" are two questions.
+    Marks inside stay: "2 + 3" and "2 - 3" are two questions, and so are "5²" and "52".
 
     >>> fold("  Where is\tmy CARD?! ")
     'where is my card'
     """
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    folded = " ".join(unicodedata.normalize("NFC", text).casefold().split())
     return folded.rstrip(" .?!…。") or folded
 
 
@@ -57,13 +57,14 @@ class TrainingRows:
         self._ids: set[str] = set()
         self._rows: dict[bytes, list[tuple[bytes | None, str]]] = {}
 
-    def add(self, row_id: str, row: Asked) -> None:
-        """Remember a training row."""
+    def add(self, row_id: str, questions: Iterable[Asked]) -> None:
+        """Remember a training row by its id and by every question that it answers."""
         self._ids.add(row_id)
-        question = fold(row.question)
-        if question:
-            system = None if row.system is None else _digest(fold(row.system))
-            self._rows.setdefault(_digest(question), []).append((system, row_id))
+        for row in questions:
+            question = fold(row.question)
+            if question:
+                system = None if row.system is None else _digest(fold(row.system))
+                self._rows.setdefault(_digest(question), []).append((system, row_id))
 
     def leak(self, sample: Sample, plain: TemplateProgram) -> str | None:
         """How a sample is among the training rows, in words; None if it is not."""
