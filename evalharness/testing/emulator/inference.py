@@ -47,6 +47,8 @@ async def complete(request: HttpRequest, wire: Wire, ledger: Ledger) -> None:
         turns = messages_of(body)
         last = str(turns[-1].get("content") or "") if turns else ""
         fault = fault_for(ledger.plan, model, fingerprint, last, hit)
+        if fault is not None and fault.when == "stream" and not body.get("stream"):
+            fault = None
         if fault is not None:
             ledger.faults[fault.name] = ledger.faults.get(fault.name, 0) + 1
         await respond(asked, fault, wire, ledger)
@@ -107,11 +109,11 @@ async def respond(asked: Asked, fault: Fault | None, wire: Wire, ledger: Ledger)
         if fault.expect is None:
             ledger.answer(asked.fingerprint)
         return
-    if stream and not (fault is not None and fault.name == "stream_as_json"):
+    if stream and (fault is None or fault.name != "stream_as_json"):
         await stream_answer(asked, fault, wire, plan)
     else:
         wire.send_json(whole(asked, fault, plan))
-    if fault is None or fault.expect is None or (fault.when == "stream" and not stream):
+    if fault is None or fault.expect is None:
         ledger.answer(asked.fingerprint)
 
 
