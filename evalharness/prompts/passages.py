@@ -21,7 +21,7 @@ from evalharness.errors import DataError
 from evalharness.text.tokenize import is_unspaced
 
 TEXT_SUFFIXES: Final = (".txt", ".md", ".txt.gz", ".md.gz")
-MAX_TEXT_BYTES: Final = 64 * 2**20
+MAX_TEXT_BYTES: Final = 16 * 2**20
 """A larger file of a folder is refused: no reader wrote it."""
 
 _WORD: Final = re.compile(r"\S+")

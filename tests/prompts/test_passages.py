@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.errors import DataError
-from evalharness.prompts.passages import Passage, chunk, read_passages
+from evalharness.prompts.passages import MAX_TEXT_BYTES, Passage, chunk, read_passages
 
 WHERE = "suite.yaml, prompt.rag.documents"
 
@@ -157,6 +157,20 @@ def test_what_is_no_text_is_refused_with_its_file(tmp_path, raw):
         read(tmp_path)
     assert "a.txt" in (caught.value.where or "")
     assert caught.value.mend
+
+
+def test_gzip_that_breaks_off_in_the_middle_is_refused(tmp_path):
+    packed = gzip.compress(os.urandom(200_000).hex().encode())
+    (tmp_path / "a.txt.gz").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(DataError, match="cut short or damaged") as caught:
+        read(tmp_path)
+    assert "a.txt.gz" in (caught.value.where or "")
+
+
+def test_a_file_too_large_for_a_person_is_refused(tmp_path):
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"word " * (MAX_TEXT_BYTES // 5 + 1), 1))
+    with pytest.raises(DataError, match="more than 16 MiB"):
+        read(tmp_path)
 
 
 def test_a_file_name_that_is_no_utf8_is_shown_with_marks(tmp_path):
