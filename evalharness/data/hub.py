@@ -6,7 +6,7 @@ Depends on: samples, identity, errors; `datasets` (extra `hf`), imported when it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -25,8 +25,7 @@ class HubSource:
         if spec.hf is None:
             raise DataError("the suite names no hub data set", where="data.hf")
         self._hub = spec.hf
-        name = f"/{spec.hf.name}" if spec.hf.name else ""
-        self.where = f"hf:{spec.hf.path}{name}:{spec.hf.split}"
+        self.where = hub_name(spec.hf)
         self._limit = limit
         self._maker = SampleMaker(spec)
 
@@ -36,18 +35,36 @@ class HubSource:
 
     def _checked(self) -> Iterator[Sample]:
         seen = SeenIds()
-        for number, values in enumerate(_load(self._hub, self.where), start=1):
-            for sample in self._maker.samples(Row(f"{self.where}: row ", number, values)):
+        rows, _ = hub_rows(self._hub)
+        for row in rows:
+            for sample in self._maker.samples(row):
                 if not seen.add(sample.id):
                     raise DataError(
                         f"the id {sample.id!r} stands in an earlier row already",
-                        where=f"{self.where}: row {number}",
+                        where=row.where,
                         mend="map another field to id, or leave the duplicates out",
                     )
                 yield sample
 
 
-def _load(hub: HubData, where: str) -> Iterable[dict[str, Any]]:  # Any: the hub's columns
+def hub_name(hub: HubData) -> str:
+    """The data set as messages say it: `hf:openai/gsm8k/main:test`."""
+    name = f"/{hub.name}" if hub.name else ""
+    return f"hf:{hub.path}{name}:{hub.split}"
+
+
+def hub_rows(hub: HubData) -> tuple[Iterator[Row], str]:
+    """The split's rows, and what stands before their numbers in messages.
+
+    Raises MissingExtra without `datasets`, DataError where the data set is not to be had.
+    """
+    place = f"{hub_name(hub)}: row "
+    loaded = _load(hub)
+    return (Row(place, number, dict(row)) for number, row in enumerate(loaded, start=1)), place
+
+
+def _load(hub: HubData) -> Iterable[Mapping[str, Any]]:  # Any: the hub's columns
+    where = hub_name(hub)
     try:
         from datasets import load_dataset
     except ImportError as error:
@@ -55,7 +72,7 @@ def _load(hub: HubData, where: str) -> Iterable[dict[str, Any]]:  # Any: the hub
             "datasets", extra="hf", needed_for=f"the hub data set {where}"
         ) from error
     try:
-        rows: Iterable[dict[str, Any]] = load_dataset(
+        rows: Iterable[Mapping[str, Any]] = load_dataset(
             hub.path, hub.name, split=hub.split, revision=hub.revision
         )
     except Exception as error:  # datasets raises many kinds, some of them its dependencies' own

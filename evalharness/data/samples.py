@@ -36,7 +36,7 @@ class SampleMaker:
     """
 
     def __init__(self, spec: DataSpec) -> None:
-        self._spec = spec
+        self.spec = spec
         self._fields = FieldMap(spec.fields)
 
     def samples(self, row: Row) -> list[Sample]:
@@ -57,7 +57,7 @@ class SampleMaker:
             input=text_of(found["input"], row, self._fields.name("input")),
             targets=self._targets(row, found),
             cluster=self._optional(row, found, "cluster"),
-            slices=self._slices(row) if self._spec.slices else {},
+            slices=self._slices(row) if self.spec.slices else {},
             metadata=self._metadata(row, found),
             code=self._code(row, found),
         )
@@ -70,7 +70,7 @@ class SampleMaker:
             messages=messages,
             targets=self._targets(row, found),
             cluster=self._optional(row, found, "cluster"),
-            slices=self._slices(row) if self._spec.slices else {},
+            slices=self._slices(row) if self.spec.slices else {},
             metadata=self._metadata(row, found),
             tools=_tools(row, found),
         )
@@ -78,7 +78,7 @@ class SampleMaker:
             _refuse_second_target(row, messages)
             return [_identified(sample)]
         last = last_turn(messages, row)
-        if self._spec.turns == "last":
+        if self.spec.turns == "last":
             return [_identified(_of_turn(sample, last))]
         whole = _identified(sample)
         return [_identified(_of_conversation(whole, turn)) for turn in turns(messages)]
@@ -120,7 +120,7 @@ class SampleMaker:
 
     def _slices(self, row: Row) -> dict[str, str]:
         found = {}
-        for name in self._spec.slices:
+        for name in self.spec.slices:
             value = reach(row.values, name)
             if value is ABSENT:
                 value = reach(row.values.get("metadata"), name)
@@ -132,7 +132,7 @@ class SampleMaker:
         return found
 
     def _code(self, row: Row, found: Values) -> CodeTask | None:
-        spec = self._spec.code
+        spec = self.spec.code
         if "tests" not in found:
             if spec is not None:
                 raise self._fields.missing(row, "tests")
@@ -203,6 +203,11 @@ def _tests_text(tests: object, row: Row, spec: CodeSpec) -> str:
             )
         return "\n".join(text_of(line, row, "tests") for line in tests)
     return text_of(tests, row, "tests")
+
+
+def is_named_by_content(sample: Sample) -> bool:
+    """Whether the row had no id, so that the sample's id is its content hash."""
+    return sample.id == sample.content_sha256[:ID_HEX_DIGITS]
 
 
 def _of_turn(whole: Sample, turn: Turn) -> Sample:

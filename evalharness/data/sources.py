@@ -8,7 +8,7 @@ sample, for finding duplicate ids.  A JSON document (SQuAD) is read whole, at mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from evalharness.contracts import Source
 from evalharness.data.identity import SeenIds
 from evalharness.data.lines import require_file
 from evalharness.data.rows import FORMATS, Row, RowFormat, format_of, iter_rows
-from evalharness.data.samples import SampleMaker
+from evalharness.data.samples import SampleMaker, is_named_by_content
 from evalharness.data.squad import is_squad, squad_samples
 from evalharness.errors import DataError, UsageError, did_you_mean
 from evalharness.records import Sample
@@ -78,7 +78,6 @@ class FileSource:
     ) -> None:
         self.path = path
         self.where = str(path)
-        self._spec = spec
         self._format = fmt
         self._limit = limit
         self._maker = SampleMaker(spec)
@@ -93,7 +92,7 @@ class FileSource:
         for row in iter_rows(self.path, self._format):
             if isinstance(row, DataError):
                 raise row
-            for sample in samples_of(row, self._maker, self._spec):
+            for sample in samples_of(row, self._maker):
                 if not seen.add(sample.id):
                     self._refuse_duplicate(row, sample)
                 empty = False
@@ -108,24 +107,23 @@ class FileSource:
         for earlier in iter_rows(self.path, self._format):
             if isinstance(earlier, DataError):
                 continue
-            if any(s.id == sample.id for s in samples_of(earlier, self._maker, self._spec)):
+            if any(s.id == sample.id for s in samples_of(earlier, self._maker)):
                 if earlier.number != row.number:
                     raise duplicate(sample, earlier, row)
                 return
 
 
-def samples_of(row: Row, maker: SampleMaker, spec: DataSpec) -> Iterator[Sample]:
+def samples_of(row: Row, maker: SampleMaker) -> Iterable[Sample]:
     """The samples of one row, or of one SQuAD article."""
     if is_squad(row.values):
-        yield from squad_samples(row, spec)
-    else:
-        yield from maker.samples(row)
+        return squad_samples(row, maker.spec)
+    return maker.samples(row)
 
 
 def duplicate(sample: Sample, first: Row, second: Row) -> DataError:
     """The refusal of an id that two rows have, or of two equal rows without ids."""
     lines = f"line {first.number} and on line {second.number}"
-    if sample.content_sha256.startswith(sample.id):
+    if is_named_by_content(sample):
         return DataError(
             f"the same sample, without an id, stands on {lines}",
             where=second.where,

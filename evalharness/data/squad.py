@@ -26,7 +26,7 @@ from evalharness.spec.suite import DataSpec
 
 def is_squad(item: object) -> bool:
     """Whether an item of the document's list is an article of SQuAD."""
-    return isinstance(item, dict) and isinstance(item.get("paragraphs"), list)
+    return isinstance(item, dict) and "paragraphs" in item and "messages" not in item
 
 
 def squad_samples(article: Row, spec: DataSpec) -> Iterator[Sample]:

@@ -1,0 +1,92 @@
+"""What a check found: one record for each fault, and a list that does not grow without end.
+
+Reads: nothing.  Gives: `Finding`, `Findings`.
+Depends on: records, errors.  Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, Literal, TypeAlias
+
+from evalharness.errors import DataError
+from evalharness.records import Record
+
+Severity: TypeAlias = Literal["error", "warning"]
+
+CODES: Final[dict[str, str]] = {
+    "file": "the file cannot be read",
+    "line": "a line cannot be read",
+    "field": "a field is absent or of the wrong kind",
+    "format": "the row has no known training format, or another one than the rows before",
+    "column": "a training row has a column that its format does not know",
+    "roles": "messages do not alternate as the fine-tuning services demand",
+    "tools": "tool calls and their answers do not match",
+    "weight": "a message's weight is not 0 or 1",
+    "encoding": "a text was read or saved in the wrong encoding, or holds control characters",
+    "empty": "an input or target has no text",
+    "targets": "nothing to judge an answer by",
+    "duplicate": "the same sample stands in the file twice",
+    "contradiction": "the same input has different targets",
+    "leak": "a held-out sample stands in the training file",
+}
+"""Every finding's code and what it means."""
+
+
+class Finding(Record, frozen=True, kw_only=True):
+    """One fault: how bad, which kind, where, what, and how to mend it.
+
+    severity: an `error` makes the file unusable or its evidence unfair; a `warning` is to be known.
+    code: one of CODES.  where: file and line.
+    """
+
+    severity: Severity
+    code: str
+    where: str
+    message: str
+    mend: str | None = None
+
+
+class Findings:
+    """Findings in the order they come, at most `limit` of each severity and code.
+
+    Those past the limit are counted, and `listed` says how many there are.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: list[Finding] = []
+        self._counts: Counter[tuple[Severity, str]] = Counter()
+
+    def add(self, finding: Finding) -> None:
+        """Keep it, or count it if there are enough of its kind."""
+        kind = (finding.severity, finding.code)
+        self._counts[kind] += 1
+        if self._counts[kind] <= self._limit:
+            self._kept.append(finding)
+
+    def refuse(self, error: DataError, code: str, *, where: str) -> None:
+        """Keep a refusal as a finding; `where` stands in if it names no place."""
+        self.add(
+            Finding(
+                severity="error",
+                code=code,
+                where=error.where or where,
+                message=error.message,
+                mend=error.mend,
+            )
+        )
+
+    def listed(self, where: str) -> list[Finding]:
+        """All that were kept, and one more for each kind of which there were too many."""
+        more = [
+            Finding(
+                severity=severity,
+                code=code,
+                where=where,
+                message=f"{count - self._limit} more of this kind are not shown ({count} in all)",
+            )
+            for (severity, code), count in self._counts.items()
+            if count > self._limit
+        ]
+        return [*self._kept, *more]
