@@ -53,8 +53,19 @@ def decimals(
 ) -> int:
     """How many decimals these numbers of one row share, all in shown units.
 
-    half_width: half the interval, in the value's own unit; a wide one takes a digit away.
+    half_width: half the interval, in the value's own unit; a wide one takes a digit away, and a
+    narrow one gives up to two more, so that its bounds differ.
     """
+    places = _usual_decimals(numbers, scale, medium, half_width)
+    if not half_width or scale in {"fraction", "points"}:
+        return places
+    needed = -math.floor(math.log10(abs(shown(half_width, scale, medium)) or 1.0))
+    return max(places, min(needed, places + 2))
+
+
+def _usual_decimals(
+    numbers: Iterable[float | None], scale: str, medium: Medium, half_width: float | None
+) -> int:
     known = [abs(shown(number, scale, medium)) for number in numbers if number is not None]
     least = min((number for number in known if number > 0), default=0.0)
     most = max(known, default=0.0)

@@ -11,28 +11,34 @@ from dataclasses import dataclass
 from typing import Final
 
 from evalharness.report import clean, numbers
-from evalharness.report.arms import (
-    COUNTED,
-    answered_words,
-    by_slice,
-    kind_meaning,
-    read_metric,
-    spent_line,
-)
+from evalharness.report.arms import COUNTED, kind_meaning, spent_line
+from evalharness.report.curves import render_balance, render_gains, render_power
 from evalharness.report.diff import Piece, word_diff
+from evalharness.report.exhibits import (
+    Panel,
+    Scoreboard,
+    SpreadView,
+    fronts,
+    inks,
+    panels,
+    scoreboards,
+    spreads,
+)
+from evalharness.report.explorer import Explorer, build_explorer
 from evalharness.report.forest import render_forest_row
 from evalharness.report.numbers import Medium
 from evalharness.report.wording import (
     STATE_SENTENCE,
     Reading,
     answered_line,
+    headline,
     invalid_line,
     pairings,
     read_comparison,
     read_gate,
     state_words,
 )
-from evalharness.results import ArmFacts, ComparisonRow, Facts, Flip, GateRow
+from evalharness.results import ArmFacts, ComparisonRow, Facts, Flip, GateRow, PowerCurve
 
 MOST_FLIPS: Final = 60
 MOST_TILES: Final = 6
@@ -47,6 +53,8 @@ class GateView:
     reading: Reading
     picture: str
     how: str
+    p_pass: str
+    p_fail: str
     answered: str
 
 
@@ -59,6 +67,7 @@ class ComparisonView:
     level: str
     p: str
     how: str
+    picture: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +80,13 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricView:
-    """A metric of an arm; `slice` is empty over everything."""
-
-    slice: str
-    reading: Reading
-    answered: str
-    n: str
-    signature: str
-
-
-@dataclass(frozen=True, slots=True)
 class ArmView:
-    """An arm: who it is, what it scored, what failed, what it took."""
+    """An arm: who it is, what failed, what it took."""
 
     arm: ArmFacts
+    ink: str
     model: tuple[tuple[str, str], ...]
-    metrics: tuple[MetricView, ...]
+    asked: str
     failed: str
     counted: str
     kinds: tuple[tuple[str, str, str], ...]
@@ -100,6 +99,7 @@ class FlipView:
     """One sample on which two arms differ, with both answers word by word."""
 
     flip: Flip
+    metric: str
     winner: str
     values: str
     input: str
@@ -123,9 +123,21 @@ class Page:
     groups: tuple[Group, ...]
     level: str
     answered: str
+    scoreboards: tuple[Scoreboard, ...]
+    fronts: tuple[tuple[str, str], ...]
+    panels: tuple[Panel, ...]
+    spreads: tuple[SpreadView, ...]
     arms: tuple[ArmView, ...]
     flips: tuple[FlipView, ...]
+    flip_metrics: tuple[str, ...]
+    power: tuple[tuple[str, str], ...]
+    explorer: Explorer | None
     hashes: tuple[tuple[str, str], ...]
+
+    @property
+    def several_suites(self) -> bool:
+        """Whether headings must name the suite."""
+        return len({view.arm.summary.suite for view in self.arms}) > 1
 
 
 def build_page(facts: Facts) -> Page:
@@ -133,9 +145,11 @@ def build_page(facts: Facts) -> Page:
     verdict = facts.verdict
     groups = tuple(_group(facts, pairing) for pairing in pairings(facts))
     tiles = [gate for group in groups for gate in group.gates if gate.row.slice is None]
+    flips = fairly(facts.flips, MOST_FLIPS)
+    ink = inks(facts)
     return Page(
         facts=facts,
-        title=clean.one_line(facts.title),
+        title=headline(facts),
         state=verdict.state if verdict else "",
         state_text=state_words(verdict.state).capitalize() if verdict else "",
         sentence=STATE_SENTENCE[verdict.state] if verdict else "",
@@ -145,10 +159,32 @@ def build_page(facts: Facts) -> Page:
         groups=groups,
         level=numbers.level(verdict.alpha) if verdict else "",
         answered=answered_line(facts),
-        arms=tuple(_arm(arm) for arm in facts.arms),
-        flips=tuple(_flip(flip) for flip in facts.flips[:MOST_FLIPS]),
+        scoreboards=scoreboards(facts),
+        fronts=fronts(facts),
+        panels=panels(facts),
+        spreads=spreads(facts),
+        arms=tuple(_arm(arm, ink[arm.name]) for arm in facts.arms),
+        flips=tuple(_flip(flip) for flip in flips),
+        flip_metrics=tuple(dict.fromkeys(clean.one_line(flip.metric) for flip in flips)),
+        power=tuple(_power(curve) for curve in facts.power if len(curve.ns) >= 2),
+        explorer=build_explorer(facts),
         hashes=tuple(sorted(facts.hashes.items())),
     )
+
+
+def fairly(flips: Sequence[Flip], most: int) -> list[Flip]:
+    """At most so many flips, taken in turn from every pairing, metric and direction."""
+    queues: dict[tuple[str, str, str, str, bool], list[Flip]] = {}
+    for flip in flips:
+        gained = flip.candidate_value > flip.baseline_value
+        key = (flip.suite, flip.candidate_arm, flip.baseline, flip.metric, gained)
+        queues.setdefault(key, []).append(flip)
+    kept: set[int] = set()
+    depth = 0
+    while len(kept) < most and any(len(queue) > depth for queue in queues.values()):
+        kept |= {id(queue[depth]) for queue in queues.values() if len(queue) > depth}
+        depth += 1
+    return [flip for flip in flips if id(flip) in kept][:most]
 
 
 def _group(facts: Facts, pairing: tuple[str, str, str]) -> Group:
@@ -162,7 +198,7 @@ def _group(facts: Facts, pairing: tuple[str, str, str]) -> Group:
             if (row.suite, row.candidate_arm, row.baseline) == pairing
         ),
         comparisons=tuple(
-            _comparison(row)
+            _comparison(row, facts)
             for row in facts.comparisons
             if (row.suite, row.candidate_arm, row.baseline) == pairing
         ),
@@ -178,11 +214,13 @@ def _gate(row: GateRow) -> GateView:
         reading=read_gate(row, Medium.PAGE),
         picture=render_forest_row(row),
         how=clean.one_line(how),
+        p_pass=numbers.p_value(row.p_value),
+        p_fail=numbers.p_value(row.p_fail),
         answered=f"failures left out: {row.outcome_answered}" if moved else "",
     )
 
 
-def _comparison(row: ComparisonRow) -> ComparisonView:
+def _comparison(row: ComparisonRow, facts: Facts) -> ComparisonView:
     clusters = f", {row.n_clusters:,} groups" if row.n_clusters != row.n else ""
     return ComparisonView(
         row=row,
@@ -190,29 +228,35 @@ def _comparison(row: ComparisonRow) -> ComparisonView:
         level=f"{numbers.exact(round(100 * row.level, 4))} %",
         p=numbers.p_value(row.p_value),
         how=clean.one_line(f"{row.method}, {row.n:,} pairs{clusters}"),
+        picture=_difference_picture(row, facts),
     )
 
 
-def _arm(arm: ArmFacts) -> ArmView:
+def _difference_picture(row: ComparisonRow, facts: Facts) -> str:
+    """Gains and losses sample by sample; where only wins and losses are known, those."""
+    if row.slice is None:
+        for found in facts.differences:
+            key = (found.suite, found.baseline, found.candidate_arm, found.spread.name)
+            wanted = (row.suite, row.baseline, row.candidate_arm, row.metric)
+            quantiles = found.spread.quantiles
+            if key == wanted and len(quantiles) >= 2 and len(set(quantiles)) > 3:
+                told = f"{row.metric}: gains and losses over {found.spread.n:,} samples"
+                return render_gains(quantiles, row.scale, told, better=row.direction)
+    if row.wins is None or row.losses is None or row.ties is None:
+        return ""
+    return render_balance(row.wins, row.losses, row.ties)
+
+
+def _arm(arm: ArmFacts, ink: str) -> ArmView:
     summary = arm.summary
-    metrics = [
-        MetricView(
-            slice=clean.one_line(slice_ or ""),
-            reading=read_metric(name, metric, None, Medium.PAGE),
-            answered=answered_words(metric, Medium.PAGE),
-            n=numbers.count(metric.n),
-            signature=clean.one_line(metric.signature),
-        )
-        for slice_, group in by_slice(arm)
-        for name, metric in group.items()
-    ]
     kinds = sorted(summary.failures.items(), key=lambda pair: (-pair[1], pair[0]))
     return ArmView(
         arm=arm,
+        ink=ink,
         model=tuple(
             (key, clean.one_line(text)) for key, text in sorted(summary.model.items()) if text
         ),
-        metrics=tuple(metrics),
+        asked=numbers.count(summary.n),
         failed=numbers.share(summary.n_failed, summary.n),
         counted=COUNTED[arm.role],
         kinds=tuple((kind, numbers.count(number), kind_meaning(kind)) for kind, number in kinds),
@@ -221,12 +265,19 @@ def _arm(arm: ArmFacts) -> ArmView:
     )
 
 
+def _power(curve: PowerCurve) -> tuple[str, str]:
+    name = clean.one_line(f"{curve.metric} [{curve.slice}]" if curve.slice else curve.metric)
+    against = clean.one_line(f"{curve.suite}, against {curve.baseline}")
+    return f"{name}: {against}", render_power(curve.ns, curve.chances, curve.n, name)
+
+
 def _flip(flip: Flip) -> FlipView:
     candidate, baseline = (shown_text(text) for text in (flip.candidate_text, flip.baseline_text))
     theirs, ours = word_diff(baseline, candidate)
     values = f"{flip.candidate_value:.3g} against {flip.baseline_value:.3g}"
     return FlipView(
         flip=flip,
+        metric=clean.one_line(flip.metric),
         winner="candidate" if flip.candidate_value > flip.baseline_value else "baseline",
         values=values,
         input=shown_text(flip.input),
@@ -239,8 +290,3 @@ def _flip(flip: Flip) -> FlipView:
 def shown_text(text: str) -> str:
     """Model text as the page shows it: visible, and cut where it is very long."""
     return clean.visible(clean.cut(text, MOST_TEXT))
-
-
-def slices_of(metrics: Sequence[MetricView]) -> tuple[str, ...]:
-    """The slices that metrics are seen on, in order, without the whole."""
-    return tuple(dict.fromkeys(metric.slice for metric in metrics if metric.slice))

@@ -12,6 +12,7 @@ import msgspec
 
 from evalharness.records import EXIT_CODES, Estimate, GateOutcome, Undetermined, VerdictState
 from evalharness.results import (
+    AnswerFacts,
     ArmFacts,
     ComparisonRow,
     Facts,
@@ -19,8 +20,12 @@ from evalharness.results import (
     GateRow,
     Invalid,
     MetricSummary,
+    PairedSpread,
+    PowerCurve,
     RunSummary,
+    SampleFacts,
     Spent,
+    Spread,
     VerdictFacts,
     Volatile,
 )
@@ -472,6 +477,125 @@ def compare() -> Facts:
     )
 
 
+def quantiles(low: float, middle: float, high: float) -> tuple[float, ...]:
+    """101 rising numbers: a long tail to the right, made without a generator."""
+    return tuple(
+        round(
+            low + (middle - low) * 2 * s
+            if s <= 0.5
+            else middle + (high - middle) * ((s - 0.5) * 2) ** 4,
+            6,
+        )
+        for s in (i / 100 for i in range(101))
+    )
+
+
+def sample(number: int) -> SampleFacts:
+    words = ("terminate", "liability", "notice", "renewal", "fees", "audit")
+    word = words[number % 6]
+    ours = AnswerFacts(
+        text=f"- the {word} clause applies after {10 + number % 60} days",
+        values={
+            "rouge_l": round(0.2 + (number * 37 % 80) / 100, 2),
+            "format_ok": float(number % 9 != 0),
+        },
+        latency_s=round(0.4 + (number * 13 % 100) / 100, 3),
+        cost_usd=0.00021,
+        finish="stop",
+        unparsed=number % 9 == 0,
+    )
+    theirs = AnswerFacts(
+        text=f"- the {word} clause applies within {10 + number % 50} calendar days",
+        values={"rouge_l": round(0.2 + (number * 53 % 80) / 100, 2), "format_ok": 1.0},
+        latency_s=round(1.1 + (number * 17 % 100) / 100, 3),
+        cost_usd=0.00174,
+        finish="stop",
+    )
+    failed = number in (12, 70, 111)
+    return SampleFacts(
+        id=f"q-{number:04d}",
+        suite=SUITE,
+        input=f"Summarise clause {number} under the heading {word.title()}.",
+        targets=(f"- {word}: {10 + number % 55} days",),
+        slices={"lang": "de" if number % 4 == 0 else "en"},
+        answers={
+            "ft-3b": AnswerFacts(failed="timeout") if failed else ours,
+            "prompted-70b": theirs,
+        },
+    )
+
+
+def full() -> Facts:
+    """A gate with everything that a report can show: spreads, differences, samples, power."""
+    facts = not_ready()
+    ours, theirs = facts.arms
+    ours = msgspec.structs.replace(
+        ours,
+        spreads=(
+            Spread(name="latency_s", scale="seconds", n=809, quantiles=quantiles(0.21, 0.62, 2.4)),
+            Spread(
+                name="completion_tokens", scale="tokens", n=809, quantiles=quantiles(12, 48, 128)
+            ),
+        ),
+    )
+    theirs = msgspec.structs.replace(
+        theirs,
+        spreads=(
+            Spread(name="latency_s", scale="seconds", n=812, quantiles=quantiles(0.8, 1.7, 5.9)),
+            Spread(
+                name="completion_tokens", scale="tokens", n=812, quantiles=quantiles(15, 61, 220)
+            ),
+        ),
+    )
+    rag = msgspec.structs.replace(
+        baseline_arm(),
+        name="rag-8b",
+        rung="rag",
+        summary=summary(
+            "rag-8b",
+            {
+                "rouge_l": metric(0.371, 0.018),
+                "format_ok": metric(0.902, 0.02, kind="binary"),
+                "cost_usd": metric(0.00062, 0.00001, scale="usd", direction="lower"),
+                "latency_p95_s": metric(
+                    1.94, 0.11, scale="seconds", direction="lower", kind="ordered"
+                ),
+            },
+        ),
+        spreads=(
+            Spread(name="latency_s", scale="seconds", n=812, quantiles=quantiles(0.5, 1.1, 3.1)),
+        ),
+    )
+    gains = tuple(
+        round(-0.5 + 1.05 * (i / 100) ** 1.0 + 0.35 * ((i / 100) - 0.5) ** 3, 6) for i in range(101)
+    )
+    return msgspec.structs.replace(
+        facts,
+        arms=(ours, theirs, rag),
+        differences=(
+            PairedSpread(
+                suite=SUITE,
+                baseline="prompted-70b",
+                candidate_arm="ft-3b",
+                spread=Spread(name="rouge_l", scale="fraction", n=N, quantiles=gains),
+            ),
+        ),
+        samples=tuple(sample(number) for number in range(1, 181)),
+        n_samples=N,
+        power=(
+            PowerCurve(
+                suite=SUITE,
+                baseline="prompted-70b",
+                metric="rouge_l",
+                n=N,
+                ns=(50, 100, 200, 400, 800, 1600, 3200),
+                chances=(0.08, 0.15, 0.28, 0.5, 0.79, 0.97, 1.0),
+            ),
+        ),
+        warnings=("duplicate answers: 14 of 812 candidate answers are identical",),
+    )
+
+
 EVERY = {
     "ready": ready,
     "not_ready": not_ready,
@@ -479,4 +603,5 @@ EVERY = {
     "invalid": invalid,
     "run": run,
     "compare": compare,
+    "full": full,
 }
