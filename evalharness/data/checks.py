@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from evalharness.data.findings import Finding, Findings, Severity
+from evalharness.data.fields import FieldMap
+from evalharness.data.findings import MAX_SHOWN, Finding, Findings, Severity
 from evalharness.data.identity import SeenIds
 from evalharness.data.lines import at
 from evalharness.data.overlap import Questions, Spoken, asked_text, judged_text, spoken_text
@@ -20,14 +21,13 @@ from evalharness.data.rows import Row, RowFormat, iter_rows
 from evalharness.data.samples import SampleMaker, is_named_by_content
 from evalharness.data.sources import resolve_format, samples_of
 from evalharness.data.squad import is_squad
-from evalharness.data.training import train_questions
+from evalharness.data.training import check_training, train_questions
 from evalharness.data.training_rules import conversation_faults
 from evalharness.errors import DataError
 from evalharness.records import Sample
 from evalharness.spec.suite import DataSpec
 
-MAX_ERRORS: Final = 20
-"""Findings of one kind that are shown; the others are counted."""
+__all__ = ["check_data", "check_training"]
 
 _MOJIBAKE: Final = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u2122\u0153\u009d]")
 """UTF-8 read as Latin-1 or Windows-1252: an e with an accent turned into two letters."""
@@ -41,7 +41,7 @@ def check_data(
     base: Path,
     override: Path | None = None,
     train: Path | None = None,
-    max_errors: int = MAX_ERRORS,
+    max_errors: int = MAX_SHOWN,
 ) -> list[Finding]:
     """Every fault of a held-out set; empty if there is none.
 
@@ -90,6 +90,7 @@ class _SampleCheck:
         self._where = place.removesuffix(" item ").removesuffix(":")
         self._findings = findings
         self._maker = SampleMaker(spec)
+        self._fields = FieldMap(spec.fields)
         self._seen = SeenIds()
         self._questions = Questions()
         self._n_rows = 0
@@ -107,8 +108,8 @@ class _SampleCheck:
         except DataError as error:
             self._findings.refuse(error, "field", where=row.where)
             return
-        messages = row.values.get("messages")
-        if messages is not None:
+        if samples[0].messages:
+            messages = self._fields.read(row).get("messages")
             for fault in conversation_faults(messages):
                 self._add("warning", fault.code, row.number, fault.message, fault.mend)
         for sample in samples:
@@ -120,11 +121,11 @@ class _SampleCheck:
         if is_squad(row.values):  # an article has hundreds of questions: count those
             self.place, number = f"{self._where}: question ", self._n_samples
         if not self._seen.add(sample.id):
-            said = (
-                "the row stands in the file before, without an id"
-                if is_named_by_content(sample)
-                else f"the id {sample.id!r} stands in the file before"
-            )
+            if is_named_by_content(sample):
+                said = "the same sample stands in the file before, and neither has an id"
+                self._add("error", "duplicate", number, said, "remove one of them")
+                return
+            said = f"the id {sample.id!r} stands in the file before"
             self._add("error", "duplicate", number, said, "give every sample its own id")
         spoken = spoken_text(sample)
         system = any(message.content for message in sample.messages)

@@ -14,6 +14,9 @@ from evalharness.records import Record
 
 Severity: TypeAlias = Literal["error", "warning"]
 
+MAX_SHOWN: Final = 20
+"""Findings of one kind that are shown; the others are counted."""
+
 CODES: Final[dict[str, str]] = {
     "file": "the file cannot be read",
     "line": "a line cannot be read",

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+PASSAGE_CHARACTERS: Final = 80
+"""A metadata text from this length on is something to be read, not a label."""
+
 _SPACES: Final = re.compile(r"\s+")
 _EDGES: Final = " .,;:!?\"'“”‘’«»¿¡…"
 
@@ -38,11 +41,16 @@ def normalised(text: str) -> str:
 def spoken_text(sample: Sample) -> str:
     """What is asked without system messages: what a training file would have to repeat.
 
-    A text under `metadata.context` belongs to the question.
+    Long texts in the metadata belong to the question: the same words about another article, which
+    the template shows, are another question.
     """
     asked = sample.input if sample.input is not None else dialogue_text(sample.messages)
-    context = sample.metadata.get("context")
-    return f"{context}\n{asked}" if isinstance(context, str) else asked
+    passages = [
+        text
+        for text in sample.metadata.values()
+        if isinstance(text, str) and len(text) >= PASSAGE_CHARACTERS
+    ]
+    return "\n".join((*passages, asked)) if passages else asked
 
 
 def dialogue_text(messages: Sequence[Message]) -> str:

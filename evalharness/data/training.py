@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from evalharness.data.chat import parse_messages, turns
-from evalharness.data.findings import Finding, Findings
+from evalharness.data.findings import MAX_SHOWN, Finding, Findings
 from evalharness.data.lines import at, require_file
 from evalharness.data.overlap import Questions, Spoken, dialogue_text, spoken_text
 from evalharness.data.rows import Row, RowFormat, format_of, iter_rows
@@ -23,6 +23,7 @@ from evalharness.data.training_rules import (
     FORMATS,
     Fault,
     format_of_row,
+    has_training_column,
     row_faults,
     unknown_format,
 )
@@ -34,17 +35,21 @@ FEW_ROWS: Final = 10
 """OpenAI's service asks for at least this many rows; Together's for one."""
 
 
-def check_training(path: Path, *, max_errors: int = 20) -> list[Finding]:
+def check_training(
+    path: Path, *, spec: DataSpec | None = None, max_errors: int = MAX_SHOWN
+) -> list[Finding]:
     """Every fault of a fine-tuning file; empty if there is none.
 
-    Each row is a conversation, a prompt and completion, a text, or a preference pair; all rows of a
-    file are of one format.  Exact duplicates are warnings.  What is wrong is a finding, never
-    raised.
+    Each row is a conversation, a prompt and completion, a text, or a preference pair, and all rows
+    of a file are of one format.  Equal rows, and equal questions with other answers, are warnings.
+    spec: the suite's mapping; the lines of a file that it reads are only checked to be readable.
+    What is wrong is a finding, never raised.
     """
     findings = Findings(max_errors)
     try:
-        check = _TrainingCheck(path, findings)
-        for row in iter_rows(path, _format(path)):
+        fmt = _format(path)
+        check = _TrainingCheck(path, findings, is_own=_is_own_form(path, fmt, spec))
+        for row in iter_rows(path, fmt):
             check.row(row)
         check.finish()
     except DataError as error:
@@ -52,23 +57,31 @@ def check_training(path: Path, *, max_errors: int = 20) -> list[Finding]:
     return findings.listed(str(path))
 
 
-def is_training_file(path: Path) -> bool:
-    """Whether the first readable row has the columns of a training format. Raises DataError."""
-    for row in iter_rows(path, _format(path)):
+def _is_own_form(path: Path, fmt: RowFormat, spec: DataSpec | None) -> bool:
+    """Whether the first readable row is in a form of the user's own and not a service's.
+
+    Where the suite's mapping is known, it says so; else a row without any column of a training
+    format is given the benefit of the doubt.
+    """
+    for row in iter_rows(path, fmt):
         if isinstance(row, Row):
-            return format_of_row(row.values) is not None
+            if format_of_row(row.values) == "conversation":
+                return False
+            try:
+                return any(s.targets for s in SampleMaker(spec or DataSpec()).samples(row))
+            except DataError:
+                return spec is None and not has_training_column(row.values)
     return False
 
 
 def train_questions(path: Path, spec: DataSpec, findings: Findings) -> tuple[Spoken, str]:
     """What the training file asks, and what stands before its line numbers in messages.
 
-    Rows are read by the suite's mapping of input and messages, else as a training format; of a
-    conversation every assistant turn counts.  Rows that are neither become findings.
+    Rows are read by the suite's mapping, else as a training format; of a conversation every
+    assistant turn counts.  Rows that are neither become findings.
     Raises DataError for a file that cannot be read.
     """
-    mapping = {role: name for role, name in spec.fields.items() if role in ("input", "messages")}
-    maker = SampleMaker(DataSpec(fields=mapping, turns="all"))
+    maker = SampleMaker(DataSpec(fields=spec.fields, turns="all"))
     fmt = _format(path)
     spoken = Spoken()
     for row in iter_rows(path, fmt):
@@ -84,28 +97,31 @@ def train_questions(path: Path, spec: DataSpec, findings: Findings) -> tuple[Spo
 
 
 def _asked(row: Row, maker: SampleMaker) -> Iterator[str]:
-    """Every question that a training row teaches the answer to."""
-    fmt = format_of_row(row.values)
+    """Every question that a training row teaches the answer to. Raises DataError."""
     values = row.values
-    if fmt == "preference" and isinstance(values["input"], dict):
-        yield dialogue_text(parse_messages(values["input"].get("messages"), row))
-    elif fmt == "instruction" and isinstance(values["prompt"], str):
-        yield values["prompt"]
-    elif fmt == "text" and "input" not in maker.spec.fields:
-        yield str(values["text"])
-    elif fmt == "conversation":
-        for turn in turns(parse_messages(values["messages"], row)):
-            yield dialogue_text(turn.history)
-    else:
-        for sample in maker.samples(row):
-            yield spoken_text(sample)
+    fmt = format_of_row(values)
+    try:
+        yield from [spoken_text(sample) for sample in maker.samples(row)]
+    except DataError:
+        if fmt == "instruction" and isinstance(values["prompt"], str):
+            yield values["prompt"]
+        elif fmt == "preference" and isinstance(values["input"], dict):
+            yield dialogue_text(parse_messages(values["input"].get("messages"), row))
+        elif fmt == "conversation":
+            for turn in turns(parse_messages(values["messages"], row)):
+                yield dialogue_text(turn.history)
+        elif fmt == "text" and isinstance(values["text"], str):
+            yield values["text"]
+        else:
+            raise
 
 
 class _TrainingCheck:
     """What is known of the rows so far."""
 
-    def __init__(self, path: Path, findings: Findings) -> None:
+    def __init__(self, path: Path, findings: Findings, *, is_own: bool) -> None:
         self._path = path
+        self._is_own = is_own
         self._findings = findings
         self._format: tuple[str, int] | None = None
         self._n_rows = 0
@@ -116,6 +132,8 @@ class _TrainingCheck:
         self._n_rows += 1
         if isinstance(row, DataError):
             self._findings.refuse(row, "line", where=str(self._path))
+            return
+        if self._is_own:
             return
         fmt = format_of_row(row.values)
         if fmt is None:
@@ -136,15 +154,13 @@ class _TrainingCheck:
         """Look at what only all rows together show."""
         if not self._n_rows:
             raise DataError("the file holds no rows", where=str(self._path))
+        if self._is_own:
+            said = "the rows are in the harness's own form, which no fine-tuning service takes"
+            self._warn("format", said, "to upload it, write {messages} or {prompt, completion}")
+            return
         if self._n_rows < FEW_ROWS:
-            found = Finding(
-                severity="warning",
-                code="file",
-                where=str(self._path),
-                message=f"{self._n_rows} rows, fewer than {FEW_ROWS}",
-                mend="OpenAI's service takes no fewer; Together's does",
-            )
-            self._findings.add(found)
+            said = f"{self._n_rows} rows, fewer than {FEW_ROWS}"
+            self._warn("file", said, "OpenAI's service takes no fewer; Together's does")
         for first, line, alike in self._questions.repeated():
             where = at(self._path, first)
             if alike:
@@ -156,6 +172,12 @@ class _TrainingCheck:
                 severity="warning", code=code, where=at(self._path, line), message=said, mend=mend
             )
             self._findings.add(found)
+
+    def _warn(self, code: str, message: str, mend: str) -> None:
+        where = str(self._path)
+        self._findings.add(
+            Finding(severity="warning", code=code, where=where, message=message, mend=mend)
+        )
 
     def _fault(self, row: Row, fault: Fault) -> None:
         self._findings.add(

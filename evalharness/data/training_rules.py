@@ -62,6 +62,12 @@ def format_of_row(values: Mapping[str, object]) -> str | None:
     return None
 
 
+def has_training_column(values: Mapping[str, object]) -> bool:
+    """Whether any column is one of a training format (`input` alone is anyone's)."""
+    known = {column for columns in FORMATS.values() for column in columns} - {"input"}
+    return not known.isdisjoint(values)
+
+
 def row_faults(values: JsonObject, fmt: str) -> Iterator[Fault]:
     """Everything that is wrong with a row of this format."""
     known = (*FORMATS[fmt], *_ALSO.get(fmt, ()))
