@@ -1,0 +1,32 @@
+"""Statistics: arrays in, estimates, intervals, tests, power and sequential bounds out.
+
+Depends on: errors, numpy.  Usable alone; no record, file, model or metric is known here.  Nothing
+is imported by this file: import the module that holds what you need.
+
+An **Effect** (`inference.Effect`) is finished evidence on one number.  Ask it
+`.value .n .n_clusters .method .refusal`, `.bounds(alpha) -> Interval` (each bound one-sided at
+alpha, level = 1 - 2 alpha), `.p_greater(theta)`, `.p_less(theta)`, `.p_different(theta)`; bounds
+and p-values agree.  `.refusal` says why it may be shown but must not decide a gate.  What cannot be
+said raises `errors.TooFewSamples`.  Effects are candidate - baseline (ratios: candidate /
+baseline) in the metric's own units; no orientation is applied.
+
+binary        paired right/wrong: `PairedBinary(gain, loss, n)`, `paired_table(candidate, baseline)`,
+              `tango_interval`, `mcnemar_mid_p`, ...
+mean          means and mean differences, repeated or clustered:
+              `mean_effect(values, low=, high=, clusters=)`
+ratio         cost, tokens, mean latency: `ratio_effect(candidate, baseline)`; part/whole rates:
+              `rate_effect`, `rate_difference_effect`
+corpus        functions of sums (BLEU): `corpus_effect`, `paired_corpus_effect`, `bootstrap_effect`
+quantile      p50, p95: `quantile_effect(values, q)`, `quantile_ratio_effect(candidate, baseline, q)`
+intervals     one rate: `Proportion(successes, n)`, `proportion_of(outcomes)`, `wilson_interval`, ...
+estimate      one arm's number: `estimate_proportion`, `estimate_mean`, `estimate_rate`,
+              `estimate_corpus`, `estimate_quantile`; any effect: `estimated(effect, level=)`
+permutation   `sign_flip_test`, `approximate_randomisation`
+resample      the kernel: `resample_sums`, `resample_tables`, `resample_weights`, `poisson_sums`
+multiplicity  `holm`, `benjamini_hochberg`, `benjamini_yekutieli`, `bonferroni`
+power         `n_paired_binary`, `n_paired_mean`, `n_with_repeats`, `n_split_traffic`, ...
+moments       `cluster_codes(labels)`, `cluster_sums(rows, codes)`
+
+For many corpus metrics and slices, call `resample_tables` once (cluster sums first) and hand each
+table's reduced values to `bootstrap_effect`.
+"""

@@ -1,0 +1,95 @@
+"""Sums: means, variances, skewness, and rows summed by cluster.
+
+Reads: arrays.  Gives: moments as floats, cluster codes and cluster sums as arrays.
+Depends on: inference, numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalharness.stats.inference import require
+
+Array: TypeAlias = NDArray[np.float64]
+Codes: TypeAlias = NDArray[np.intp]
+
+
+def as_values(values: Sequence[float] | Array, *, what: str = "values") -> Array:
+    """A float64 vector [n]; raises ValueError on NaN, infinities or another shape."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1:
+        raise ValueError(f"{what} must be one-dimensional, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{what} hold NaN or infinity")
+    return array
+
+
+def as_rows(rows_nk: Array, *, what: str = "rows") -> Array:
+    """A float64 matrix [n, k]; a vector becomes one column. Raises ValueError as `as_values`."""
+    array = np.asarray(rows_nk, dtype=np.float64)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise ValueError(f"{what} must be [n, k], got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{what} hold NaN or infinity")
+    return array
+
+
+def variance(values: Array) -> float:
+    """The unbiased variance of [n] values; raises TooFewSamples below 2."""
+    require(len(values), 2, what="a variance")
+    return float(values.var(ddof=1))
+
+
+def skewness(values: Array) -> float:
+    """The third standardised moment of [n] values; 0 where they are all equal."""
+    centred = values - values.mean()
+    second = float((centred**2).mean())
+    scale = float(np.abs(values).max()) if len(values) else 0.0
+    if second <= (1e-12 * scale) ** 2:
+        return 0.0
+    return float((centred**3).mean() / second**1.5)
+
+
+def cluster_codes(labels: Sequence[object] | NDArray[np.generic]) -> Codes:
+    """Codes 0..G-1 [n] for cluster labels, numbered by first appearance.
+
+    >>> cluster_codes(["b", "a", "b"]).tolist()
+    [0, 1, 0]
+    """
+    known: dict[object, int] = {}
+    return np.fromiter(
+        (known.setdefault(label, len(known)) for label in labels), np.intp, len(labels)
+    )
+
+
+def cluster_sums(rows_nk: Array, codes: Codes | None) -> Array:
+    """Rows summed by cluster, [G, k]; the rows themselves where there are no clusters."""
+    rows = as_rows(rows_nk)
+    if codes is None:
+        return rows
+    if len(codes) != len(rows):
+        raise ValueError(f"{len(rows)} rows but {len(codes)} cluster codes")
+    n_clusters = int(codes.max()) + 1 if len(codes) else 0
+    sums = np.empty((n_clusters, rows.shape[1]))
+    for column in range(rows.shape[1]):
+        sums[:, column] = np.bincount(codes, weights=rows[:, column], minlength=n_clusters)
+    if (np.bincount(codes, minlength=n_clusters) == 0).any():
+        raise ValueError("cluster codes must be 0..G-1 with none left out")
+    return sums
+
+
+def clusters_are_copies(rows_nk: Array, codes: Codes) -> bool:
+    """Whether every cluster has the same size and holds copies of one row only."""
+    rows = as_rows(rows_nk)
+    sizes = np.bincount(codes)
+    if (sizes != sizes[0]).any():
+        return False
+    first = np.zeros(len(sizes), dtype=np.intp)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return bool((rows == rows[first[codes]]).all())
