@@ -79,6 +79,8 @@ class Metric(Protocol):
     `refit` are no function of sums and give `reduce_weighted` instead.
     scale: how a value reads; fractions are 0..1, points 0..100.
     columns: names of the k statistics.  needs: what an item must carry.
+    An optional attribute `independent = True` says that samples of one cluster do not share their
+    fate in this metric (a failed connection says nothing about a story).
     """
 
     name: str
@@ -189,7 +191,10 @@ class Source(Protocol):
     where: the file or the hub name, for messages.  Iterating raises DataError with the line.
     """
 
-    where: str
+    @property
+    def where(self) -> str:
+        """The place, for messages."""
+        ...
 
     def __iter__(self) -> Iterator[Sample]:
         """Every sample, one at a time; memory does not grow with the set."""

@@ -58,6 +58,7 @@ class ErrorRate(_Rate):
     """The share of requests without an answer, of whatever kind of failure."""
 
     name = "error_rate"
+    independent = True  # a request fails on the wire, whatever content it shares with others
 
     def value(self, asked: Asked) -> Judged:
         """1 for a failure."""

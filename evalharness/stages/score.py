@@ -63,6 +63,22 @@ class Unit:
     best: dict[str, tuple[float, ...]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
+    seen: Item | None = None
+
+    def item(self) -> Item:
+        """What an answer metric sees; made once for all of them."""
+        if self.seen is None:
+            if not isinstance(self.outcome, Answered):
+                raise TypeError("only an answered unit is an item")
+            self.seen = Item(
+                sample=self.sample,
+                completion=self.outcome.completion,
+                text=self.text or "",
+                repeat=self.repeat,
+                evidence=self.evidence,
+            )
+        return self.seen
+
     @property
     def unparsed(self) -> bool:
         """Answered, but `extract` found nothing in the answer."""
@@ -151,6 +167,7 @@ def columns_of(named: NamedMetric) -> MetricColumns:
         low=metric.range[0],
         high=metric.range[1],
         columns=metric.columns,
+        independent=getattr(metric, "independent", False),
     )
 
 
@@ -196,7 +213,7 @@ def measure_units(named: NamedMetric, units: Sequence[Unit]) -> None:
         return
     parsed = [unit for unit in units if unit.text is not None]
     if parsed:
-        _keep(label, parsed, metric.measure([_item(unit) for unit in parsed]))
+        _keep(label, parsed, metric.measure([unit.item() for unit in parsed]))
     _bound(label, metric, [unit for unit in units if unit.text is None])
 
 
@@ -206,7 +223,7 @@ def _measure_groups(named: NamedMetric, units: Sequence[Unit]) -> None:
     firsts: list[Unit] = []
     for _, repeats in itertools.groupby(units, key=lambda unit: unit.sample.id):
         members = list(repeats)
-        items = tuple(_item(unit) for unit in members if unit.text is not None)
+        items = tuple(unit.item() for unit in members if unit.text is not None)
         firsts.append(members[0])
         groups.append(
             ItemGroup(sample=members[0].sample, items=items, n_failed=len(members) - len(items))
@@ -214,19 +231,6 @@ def _measure_groups(named: NamedMetric, units: Sequence[Unit]) -> None:
         for unit in members[1:]:
             unit.reasons[named.label] = "counted with the sample's first repeat"
     _keep(named.label, firsts, named.metric.measure(groups))
-
-
-def _item(unit: Unit) -> Item:
-    outcome = unit.outcome
-    if not isinstance(outcome, Answered):
-        raise TypeError("only an answered unit is an item")
-    return Item(
-        sample=unit.sample,
-        completion=outcome.completion,
-        text=unit.text or "",
-        repeat=unit.repeat,
-        evidence=unit.evidence,
-    )
 
 
 def _keep(label: str, units: Sequence[Unit], rows: Rows) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from evalharness.data.checks import Finding
+from evalharness.data.findings import Finding, Severity
 from evalharness.errors import HarnessError
 from evalharness.prompts.build import build_program
 from evalharness.records import Answered, Completion, Sample
@@ -75,7 +75,7 @@ def _check_metric(named: NamedMetric, units: list[Unit], place: str) -> Iterator
         if named.label in unit.rows and not _as_good(unit.rows[named.label], best)
     ]
     if wrong:
-        severity = "error" if len(wrong) == len(units) else "warning"
+        severity: Severity = "error" if len(wrong) == len(units) else "warning"
         yield _finding(
             severity,
             "self_check",
@@ -104,6 +104,5 @@ def _slice_findings(suite: Suite, samples: list[Sample], place: str) -> Iterator
             )
 
 
-def _finding(severity: str, code: str, message: str, where: str, mend: str | None) -> Finding:
-    kind = "error" if severity == "error" else "warning"
-    return Finding(severity=kind, code=code, message=message, where=where, mend=mend or "")
+def _finding(severity: Severity, code: str, message: str, where: str, mend: str | None) -> Finding:
+    return Finding(severity=severity, code=code, message=message, where=where, mend=mend)

@@ -173,7 +173,7 @@ class ResponseCache:
         return None
 
     def _open_own(self) -> int:
-        """A segment of this process alone, locked for as long as it is open, so that no one merges it."""
+        """A segment of this process alone, locked while it is open: no one merges it."""
         if self._own is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class MetricColumns(Record, frozen=True, kw_only=True):
-    """What a reader must know of a metric to use its rows without the metric's code."""
+    """What a reader must know of a metric to use its rows without the metric's code.
+
+    independent: each request fares on its own, whatever content it shares with others.
+    """
 
     label: str
     name: str
@@ -37,6 +40,7 @@ class MetricColumns(Record, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     columns: tuple[str, ...]
+    independent: bool = False
 
 
 class MarkHeader(Record, frozen=True, kw_only=True):
@@ -73,19 +77,37 @@ class MarkLine(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(slots=True)
 class MetricTable:
-    """One metric's rows over all units, [n, k], with masks [n].
+    """One metric's rows over all units, with masks [n].
 
-    rows_nk: worst rows where the unit failed.  best_nk: best rows there, else equal to rows_nk;
-    the same array where nothing failed.  scored_n: rows that exist (scored, or failed with
-    bounds).  answered_n: rows that come from an answer.
+    stored_nj: the rows without a last column that is 1 throughout (a mean's weights).
+    best: number of a failed unit -> the best row it could have got.
+    scored_n: rows that exist (scored, or failed with bounds).  answered_n: rows from an answer.
     """
 
     columns: MetricColumns
-    rows_nk: Array
-    best_nk: Array
+    stored_nj: Array
+    best: dict[int, tuple[float, ...]]
     scored_n: Mask
     answered_n: Mask
     reasons: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rows_nk(self) -> Array:
+        """Rows [n, k]; the worst that could have been where the unit failed."""
+        import numpy as np
+
+        if self.stored_nj.shape[1] == len(self.columns.columns):
+            return self.stored_nj
+        return np.column_stack([self.stored_nj, np.ones(len(self.stored_nj))])
+
+    @property
+    def best_nk(self) -> Array:
+        """Rows [n, k]; the best that could have been where the unit failed."""
+        rows_nk = self.rows_nk
+        if self.best:
+            rows_nk = rows_nk.copy()
+            rows_nk[list(self.best)] = list(self.best.values())
+        return rows_nk
 
 
 @dataclass(slots=True)
@@ -168,18 +190,25 @@ class _Builder:
         self.slices: dict[str, bytearray] = {}
         self.failures: dict[str, int] = {}
         self.sessions: dict[str, None] = {}
-        self.clustered = False
+        self.repeated = self.grouped = False
         self.columns = {metric.label: _Column(metric) for metric in header.metrics}
 
     def add(self, line: MarkLine) -> None:
         """One more unit."""
         n = len(self.units)
-        self.units.append(unit_hash(line.id, line.repeat))
         sample = unit_hash(line.id, 0)
-        self.samples.append(sample)
+        if line.repeat and not self.repeated:
+            self.repeated = True
+            self.samples.extend(self.units)
+        if line.cluster is not None and not self.grouped:
+            self.grouped = True
+            self.clusters.extend(self.samples if self.repeated else self.units)
+        self.units.append(unit_hash(line.id, line.repeat) if line.repeat else sample)
+        if self.repeated:
+            self.samples.append(sample)
+        if self.grouped:
+            self.clusters.append(sample if line.cluster is None else unit_hash(line.cluster, -1))
         self.shas.append(int(line.sha[:16] or "0", 16))
-        self.clusters.append(sample if line.cluster is None else unit_hash(line.cluster, -1))
-        self.clustered = self.clustered or line.cluster is not None or line.repeat > 0
         self.failed.append(line.failed is not None)
         self.unparsed.append(line.unparsed)
         self.live.append(line.live)
@@ -206,30 +235,33 @@ class _Builder:
             values.extend(bytes(n - len(values)))
             return np.frombuffer(values, dtype=np.bool_) if n else np.empty(0, dtype=np.bool_)
 
+        unit_n = words(self.units)
+        sample_n = words(self.samples) if self.repeated else unit_n
         return MarkTable(
             path=self.path,
             header=self.header,
-            unit_n=words(self.units),
-            sample_n=words(self.samples),
+            unit_n=unit_n,
+            sample_n=sample_n,
             sha_n=words(self.shas),
-            cluster_n=words(self.clusters),
+            cluster_n=words(self.clusters) if self.grouped else sample_n,
             failed_n=mask(self.failed),
             unparsed_n=mask(self.unparsed),
             live_n=mask(self.live),
             slices={name: mask(values) for name, values in sorted(self.slices.items())},
             failures=dict(sorted(self.failures.items())),
             sessions=tuple(sorted(self.sessions)),
-            clustered=self.clustered,
+            clustered=self.grouped or self.repeated,
             metrics={label: column.table(n) for label, column in self.columns.items()},
         )
 
 
 class _Column:
-    """One metric's rows while they are collected."""
+    """One metric's rows while they are collected; weights of 1 are left out until one differs."""
 
     def __init__(self, metric: MetricColumns) -> None:
         self.metric = metric
         self.width = len(metric.columns)
+        self.light = metric.kind in ("binary", "continuous", "ordered") and self.width == 2
         self.rows = array("d")
         self.scored, self.answered = bytearray(), bytearray()
         self.best: dict[int, tuple[float, ...]] = {}
@@ -239,35 +271,46 @@ class _Column:
         self, n: int, line: MarkLine, row: tuple[float, ...] | None, reason: str | None
     ) -> None:
         """One more unit's row, or its absence."""
-        if row is not None and len(row) != self.width:
+        if row is None:
+            row = (0.0,) * (self.width - 1) + (1.0,)
+            self.scored.append(0)
+        elif len(row) == self.width:
+            self.scored.append(1)
+        else:
             raise StoreError(
                 f"metric '{self.metric.label}' has {len(row)} statistics instead of {self.width} "
                 f"for sample '{line.id}'",
                 mend="score the run again: `evalharness score SUITE RUN`",
             )
-        self.rows.extend(row if row is not None else (0.0,) * self.width)
-        self.scored.append(row is not None)
-        self.answered.append(row is not None and self.metric.label not in line.best)
+        if self.light and row[1] != 1.0:
+            self.spread_out()
+        if self.light:
+            self.rows.append(row[0])
+        else:
+            self.rows.extend(row)
+        self.answered.append(self.scored[-1] and self.metric.label not in line.best)
         if self.metric.label in line.best:
             self.best[n] = line.best[self.metric.label]
         if reason is not None:
             self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
+    def spread_out(self) -> None:
+        """Put the weights of 1 back, once and for all."""
+        self.light = False
+        self.rows = array("d", (number for value in self.rows for number in (value, 1.0)))
+
     def table(self, n: int) -> MetricTable:
         """The rows as arrays."""
         import numpy as np
 
-        rows = np.frombuffer(self.rows, dtype=np.float64).reshape(n, self.width) if n else None
-        rows_nk = rows if rows is not None else np.empty((0, self.width))
-        best_nk = rows_nk
-        if self.best:
-            best_nk = rows_nk.copy()
-            best_nk[list(self.best)] = list(self.best.values())
+        width = 1 if self.light else self.width
         empty = np.empty(0, dtype=np.bool_)
         return MetricTable(
             columns=self.metric,
-            rows_nk=rows_nk,
-            best_nk=best_nk,
+            stored_nj=np.frombuffer(self.rows, dtype=np.float64).reshape(n, width)
+            if n
+            else np.empty((0, width)),
+            best=self.best,
             scored_n=np.frombuffer(self.scored, dtype=np.bool_) if n else empty,
             answered_n=np.frombuffer(self.answered, dtype=np.bool_) if n else empty,
             reasons=dict(sorted(self.reasons.items())),

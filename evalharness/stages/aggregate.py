@@ -1,0 +1,172 @@
+"""aggregate: marks -> one estimate with an interval per metric and slice, and summary.json.
+
+Reads: marks.jsonl, outcomes.jsonl (for what was spent).  Writes: summary.json, last.
+Depends on: effects, store.  Failures count as the metric's worst value; the value without them
+stands beside.
+"""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+
+from evalharness.errors import TooFewSamples
+from evalharness.records import Answered, Estimate, Estimated, Undetermined
+from evalharness.results import MetricSummary, RunSummary, Spent, Volatile
+from evalharness.spec.suite import Suite
+from evalharness.stages.effects import absolute_effect, plain_value
+from evalharness.stages.pairing import arm_rows, slice_mask
+from evalharness.store.journal import OutcomeEntry, read_entries
+from evalharness.store.marks import MarkTable, read_marks
+from evalharness.store.runs import RunFolder, write_json
+
+MOST_SLICES = 50
+"""Slices summed up at most; more are named in a warning."""
+
+
+def aggregate(suite: Suite, folder: RunFolder, *, scoring: str) -> RunSummary:
+    """Sum up a scored run and write its summary, which marks it complete."""
+    table = read_marks(folder.marks_path)
+    manifest = folder.manifest()
+    names = list(table.slices)[:MOST_SLICES]
+    seed = manifest.seed
+    summary = RunSummary(
+        run=folder.path.name,
+        suite=suite.name,
+        arm=manifest.arm,
+        model={
+            "provider": manifest.identity.provider,
+            "model": manifest.identity.model,
+            "base_url": manifest.identity.base_url,
+            **manifest.identity.details,
+        },
+        n=len(table),
+        n_samples=int((table.unit_n == table.sample_n).sum()),
+        n_failed=int(table.failed_n.sum()),
+        failures=table.failures,
+        metrics={
+            label: summarise(table, label, suite=suite, slice_name=None, seed=seed)
+            for label in table.metrics
+        },
+        slices={
+            name: {
+                label: summarise(table, label, suite=suite, slice_name=name, seed=seed)
+                for label, metric in table.metrics.items()
+                if metric.columns.sees != "outcomes"
+            }
+            for name in names
+        },
+        spent=spent(folder),
+        fingerprints={**manifest.fingerprints, "suite": suite.sha256, "scoring": scoring},
+        warnings=tuple(warnings(table)),
+        volatile=Volatile(
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            host=platform.node(),
+            python=platform.python_version(),
+        ),
+    )
+    write_json(folder.summary_path, summary)
+    return summary
+
+
+def summarise(
+    table: MarkTable, label: str, *, suite: Suite, slice_name: str | None, seed: int
+) -> MetricSummary:
+    """One metric over a run or a slice of it."""
+    metric = table.metrics[label]
+    columns = metric.columns
+    rows, _, left_out = arm_rows(table, label, slice_name=slice_name, failures="against_candidate")
+    answered, _, _ = arm_rows(table, label, slice_name=slice_name, failures="left_out")
+    wanted = slice_mask(table, slice_name) if slice_name else slice(None)
+    return MetricSummary(
+        estimate=_estimate(table, label, suite=suite, slice_name=slice_name, seed=seed),
+        value_answered=plain_value(columns, answered),
+        n=len(rows),
+        n_failed=int(table.failed_n[wanted].sum()),
+        n_unscored=left_out,
+        n_unparsed=int(table.unparsed_n[wanted].sum()),
+        signature=columns.signature,
+        direction=columns.direction,
+        scale=columns.scale,
+        kind=columns.kind,
+        reasons=metric.reasons if slice_name is None else {},
+    )
+
+
+def _estimate(
+    table: MarkTable, label: str, *, suite: Suite, slice_name: str | None, seed: int
+) -> Estimated:
+    """The estimate at level 1 - 2 alpha, or why there is none."""
+    alpha = suite.policy.alpha
+    try:
+        measured = absolute_effect(
+            table, label, slice_name=slice_name, failures="against_candidate", seed=seed
+        )
+        effect = measured.effect
+        bounds = effect.bounds(alpha)
+    except TooFewSamples as error:
+        rows, _, _ = arm_rows(table, label, slice_name=slice_name, failures="against_candidate")
+        return Undetermined(reason=error.message, n=len(rows))
+    return Estimate(
+        value=effect.value,
+        lower=min(bounds.lower, effect.value),
+        upper=max(bounds.upper, effect.value),
+        level=1.0 - 2.0 * alpha,
+        method=effect.method,
+        n=effect.n,
+        n_clusters=effect.n_clusters,
+    )
+
+
+def spent(folder: RunFolder) -> Spent:
+    """Tokens and money of a run, from its journal; the last outcome of a unit counts."""
+    counts = {"live": 0, "cached": 0, "recorded": 0}
+    prompt = completion = attempts = 0
+    low = high = 0.0
+    priced = False
+    for entry in read_entries(folder.outcomes_path, OutcomeEntry):
+        outcome = entry.outcome
+        attempts += len(outcome.attempts)
+        if not isinstance(outcome, Answered):
+            continue
+        answer = outcome.completion
+        counts[answer.provenance.source] += 1
+        if answer.usage is not None:
+            prompt += answer.usage.prompt_tokens
+            completion += answer.usage.completion_tokens
+        if answer.cost_usd is not None and answer.provenance.source != "cached":
+            priced = True
+            low += answer.cost_usd
+            unsure = sum(1 for attempt in outcome.attempts[:-1] if attempt.billed == "unknown")
+            high += answer.cost_usd * (1 + unsure)
+    return Spent(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        requests_live=counts["live"],
+        requests_cached=counts["cached"],
+        requests_recorded=counts["recorded"],
+        attempts=attempts,
+        cost_low_usd=low if priced else None,
+        cost_high_usd=high if priced else None,
+    )
+
+
+def warnings(table: MarkTable) -> list[str]:
+    """What a reader of the numbers should know first."""
+    found: list[str] = []
+    for label, metric in table.metrics.items():
+        columns = metric.columns
+        if columns.sees == "outcomes" or not metric.answered_n.any():
+            continue
+        worst = columns.low if columns.direction == "higher" else columns.high
+        value = plain_value(columns, metric.rows_nk[metric.answered_n])
+        if worst is not None and value == worst and len(table) > 1:
+            found.append(
+                f"{label} is {worst:g} on every sample: is the suite broken, or its extraction?"
+            )
+    if len(table.slices) > MOST_SLICES:
+        found.append(f"{len(table.slices)} slices; the first {MOST_SLICES} are summed up")
+    if table.failures:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in table.failures.items())
+        found.append(f"{sum(table.failures.values())} of {len(table)} failed: {kinds}")
+    return found

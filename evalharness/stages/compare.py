@@ -1,0 +1,162 @@
+"""compare: paired runs -> one row a metric and slice: difference, interval, test; no verdict.
+
+Reads: a Pairing.  Gives: ComparisonRows.
+Depends on: effects.
+"""
+
+from __future__ import annotations
+
+from evalharness.errors import PairingError, TooFewSamples
+from evalharness.results import ComparisonRow
+from evalharness.spec.suite import Suite
+from evalharness.stages.effects import Measured, paired_effect
+from evalharness.stages.pairing import Failures, Pairing
+from evalharness.store.marks import MetricColumns
+
+MOST_SLICES = 50
+
+
+def compare_tables(
+    pairing: Pairing, *, suite: Suite, names: tuple[str, str], seed: int
+) -> list[ComparisonRow]:
+    """Every metric that both runs have, whole; those of answers by slice too.
+
+    names: (baseline, candidate).  Raises PairingError where the runs share nothing, or asked
+    different questions under the same ids.
+    """
+    check_pairable(pairing, names)
+    labels = [label for label in pairing.candidate.metrics if label in pairing.baseline.metrics]
+    metrics = pairing.candidate.metrics
+    sliced = [label for label in labels if metrics[label].columns.sees != "outcomes"]
+    wanted: list[tuple[str, str | None]] = [(label, None) for label in labels]
+    for name in list(pairing.candidate.slices)[:MOST_SLICES]:
+        wanted += [(label, name) for label in sliced]
+    return [
+        _row(pairing, label, slice_name, suite=suite, names=names, seed=seed)
+        for label, slice_name in wanted
+    ]
+
+
+def check_pairable(pairing: Pairing, names: tuple[str, str]) -> None:
+    """Raise PairingError unless the runs answered the same questions."""
+    baseline, candidate = names
+    if not len(pairing):
+        raise PairingError(
+            f"{baseline} and {candidate} share no sample",
+            where=f"{pairing.baseline.path.parent} and {pairing.candidate.path.parent}",
+            mend="run both over the same held-out file",
+        )
+    if pairing.changed:
+        raise PairingError(
+            f"{pairing.changed} of {len(pairing)} samples have other content in {baseline} than "
+            f"in {candidate}",
+            where=f"{pairing.baseline.path.parent} and {pairing.candidate.path.parent}",
+            mend="the ids are equal but the questions are not: run both over the same file",
+        )
+
+
+def _row(
+    pairing: Pairing,
+    label: str,
+    slice_name: str | None,
+    *,
+    suite: Suite,
+    names: tuple[str, str],
+    seed: int,
+) -> ComparisonRow:
+    columns = pairing.candidate.metrics[label].columns
+    other = pairing.baseline.metrics[label].columns
+    alpha = suite.policy.alpha
+    counted: Measured | TooFewSamples | None = None
+    reason = None
+    if columns.signature != other.signature:
+        reason = f"computed in two ways: {other.signature} and {columns.signature}"
+    else:
+        counted = _measured(pairing, label, slice_name, "against_candidate", seed)
+        if isinstance(counted, TooFewSamples):
+            reason = counted.message
+    row = _empty_row(columns, slice_name, suite=suite, names=names, reason=reason)
+    if not isinstance(counted, Measured):
+        return row
+    return _filled(row, counted, _answered(pairing, label, slice_name, seed), alpha=alpha)
+
+
+def _filled(
+    row: ComparisonRow, measured: Measured, answered: float | None, *, alpha: float
+) -> ComparisonRow:
+    import msgspec
+
+    effect = measured.effect
+    bounds = effect.bounds(alpha)
+    return msgspec.structs.replace(
+        row,
+        candidate=measured.candidate,
+        baseline_value=measured.baseline,
+        difference=effect.value,
+        lower=bounds.lower,
+        upper=bounds.upper,
+        p_value=effect.p_different(0.0),
+        method=effect.method,
+        n=effect.n,
+        n_clusters=effect.n_clusters,
+        difference_answered=answered,
+        wins=measured.wins,
+        losses=measured.losses,
+        ties=measured.ties,
+        reason=effect.refusal,
+    )
+
+
+def _empty_row(
+    columns: MetricColumns,
+    slice_name: str | None,
+    *,
+    suite: Suite,
+    names: tuple[str, str],
+    reason: str | None,
+) -> ComparisonRow:
+    return ComparisonRow(
+        suite=suite.name,
+        baseline=names[0],
+        candidate_arm=names[1],
+        metric=columns.label,
+        slice=slice_name,
+        candidate=None,
+        baseline_value=None,
+        difference=None,
+        lower=None,
+        upper=None,
+        level=1.0 - 2.0 * suite.policy.alpha,
+        p_value=None,
+        method="none",
+        n=0,
+        n_clusters=0,
+        scale=columns.scale,
+        direction=columns.direction,
+        signature=columns.signature,
+        reason=reason,
+    )
+
+
+def _measured(
+    pairing: Pairing, label: str, slice_name: str | None, failures: Failures, seed: int
+) -> Measured | TooFewSamples:
+    try:
+        return paired_effect(
+            pairing,
+            label,
+            slice_name=slice_name,
+            failures=failures,
+            form="difference",
+            seed=seed,
+        )
+    except TooFewSamples as error:
+        return error
+
+
+def _answered(pairing: Pairing, label: str, slice_name: str | None, seed: int) -> float | None:
+    """The difference with the failures of either arm left out; None where nothing failed."""
+    if not pairing.baseline.failed_n.any() and not pairing.candidate.failed_n.any():
+        return None
+    measured = _measured(pairing, label, slice_name, "left_out", seed)
+    return measured.effect.value if isinstance(measured, Measured) else None
