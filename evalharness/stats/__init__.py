@@ -10,14 +10,14 @@ and p-values agree.  `.refusal` says why it may be shown but must not decide a g
 said raises `errors.TooFewSamples`.  Effects are candidate - baseline (ratios: candidate /
 baseline) in the metric's own units; no orientation is applied.
 
-binary        paired right/wrong: `PairedBinary(gain, loss, n)`, `paired_table(candidate, baseline)`,
+binary        paired right/wrong: `PairedBinary(gain, loss, n)`, `paired_table(c, b)`,
               `tango_interval`, `mcnemar_mid_p`, ...
 mean          means and mean differences, repeated or clustered:
               `mean_effect(values, low=, high=, clusters=)`
 ratio         cost, tokens, mean latency: `ratio_effect(candidate, baseline)`; part/whole rates:
               `rate_effect`, `rate_difference_effect`
 corpus        functions of sums (BLEU): `corpus_effect`, `paired_corpus_effect`, `bootstrap_effect`
-quantile      p50, p95: `quantile_effect(values, q)`, `quantile_ratio_effect(candidate, baseline, q)`
+quantile      p50, p95: `quantile_effect(values, q)`, `quantile_ratio_effect(c, b, q)`
 intervals     one rate: `Proportion(successes, n)`, `proportion_of(outcomes)`, `wilson_interval`, ...
 estimate      one arm's number: `estimate_proportion`, `estimate_mean`, `estimate_rate`,
               `estimate_corpus`, `estimate_quantile`; any effect: `estimated(effect, level=)`

@@ -166,14 +166,14 @@ def quantile_ratio_effect(
     """Candidate's q-quantile / baseline's, both arms on the same resamples.
 
     candidate, baseline: positive values (seconds) [n] of the same samples.
-    Raises TooFewSamples unless 10 values can be expected beyond the quantile (p95: 200 samples),
-    ValueError where a value is not positive.
+    Raises TooFewSamples unless 10 values can be expected beyond the quantile (p95: 200 samples)
+    and every value is positive.
     """
     c, b = as_values(candidate, what="candidate"), as_values(baseline, what="baseline")
     if len(c) != len(b):
         raise ValueError(f"pairs need equal lengths, got {len(c)} and {len(b)}")
     if len(c) and min(float(c.min()), float(b.min())) <= 0.0:
-        raise ValueError("a ratio of quantiles needs positive values")
+        raise TooFewSamples("a ratio of quantiles needs positive values, and some are not")
     n_clusters = len(c) if clusters is None else int(clusters.max()) + 1
     require_tail(n_clusters, q)
     parts = [

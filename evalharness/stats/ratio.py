@@ -164,7 +164,7 @@ def ratio_effect(
 
     candidate, baseline: costs, seconds or tokens [n], not negative.
     clusters: codes 0..G-1 [n] of samples that are not independent.
-    Raises ValueError on negative values, TooFewSamples below 2 pairs or where baseline is all 0.
+    Raises TooFewSamples below 2 pairs, on negative values, and where the baseline is all 0.
 
     >>> ratio_effect([1.0] * 200, [10.0] * 200).bounds(0.05).rounded(4)
     (0.0957, 0.1045)
@@ -173,7 +173,7 @@ def ratio_effect(
         [as_values(candidate, what="candidate"), as_values(baseline, what="baseline")]
     )
     if (pair < 0.0).any():
-        raise ValueError("a ratio of means needs values that are not negative")
+        raise TooFewSamples("a ratio of means needs values of at least 0, and some are negative")
     n = len(pair)
     if clusters is not None and clusters_are_copies(pair, clusters):
         pair, clusters = pair[np.unique(clusters, return_index=True)[1]], None

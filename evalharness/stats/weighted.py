@@ -1,8 +1,12 @@
-"""Values that are no function of sums (AUROC, a median difference): bootstrap by weights.
+"""Bootstrap effects beyond sums and differences: weighted statistics, and ratios of two arms.
 
-Reads: rows [n, k] of one or two arms, a function of rows and weights.  Gives: BootstrapEffect.
-Depends on: resample, corpus.
-Also here: the ratio of two corpus values, whose bootstrap needs only their sums.
+Reads: rows [n, k] of one or two arms, and a function of the rows under weights (or of their sums).
+Gives: BootstrapEffect (an Effect).
+Depends on: resample, corpus, moments, inference.
+Sources: Efron & Tibshirani (1993), ch. 13; weights instead of copies: Rubin (1981).
+
+A statistic that is no function of sums (a median, AUROC, an idf-weighted score) is computed from
+the rows and a weight for each: a unit that was drawn twice weighs 2.  No rows are copied.
 """
 
 from __future__ import annotations
@@ -12,16 +16,16 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from evalharness.errors import TooFewSamples
 from evalharness.stats.corpus import BootstrapEffect, bootstrap_effect
 from evalharness.stats.inference import require
-from evalharness.stats.moments import Array, Codes, cluster_sums
+from evalharness.stats.moments import Array, Codes, as_rows, cluster_sums
 from evalharness.stats.permutation import Reduce
 from evalharness.stats.resample import DRAWS, Generator, Table, resample_tables, resample_weights
 
 ReduceWeighted: TypeAlias = Callable[[Array, Array], Array]
-"""(rows [n, k], weights [b, n]) -> values [b]."""
-Form: TypeAlias = Literal["difference", "ratio"]
-Limits: TypeAlias = tuple[float | None, float | None]
+"""Values [b] from rows [n, k] under b weightings [b, n]."""
+Range: TypeAlias = tuple[float | None, float | None]
 
 
 def weighted_effect(
@@ -30,23 +34,19 @@ def weighted_effect(
     *,
     rng: Generator,
     clusters: Codes | None = None,
-    value_range: Limits = (None, None),
+    value_range: Range = (None, None),
 ) -> BootstrapEffect:
-    """One arm's value with its bootstrap distribution.
+    """One arm's statistic. value_range: the metric's own, None where unbounded.
 
-    value_range: the least and greatest value there can be.
     Raises TooFewSamples below 2 independent units.
     """
-    n_clusters = _independent(len(rows_nk), clusters)
-    value = float(reduce_weighted(rows_nk, np.ones((1, len(rows_nk))))[0])
-    values = [
-        reduce_weighted(rows_nk, weights)
-        for weights in resample_weights(len(rows_nk), clusters=clusters, draws=DRAWS, rng=rng)
-    ]
+    rows = as_rows(rows_nk)
+    groups = _groups(rows, clusters)
+    blocks = resample_weights(len(rows), draws=DRAWS, rng=rng, clusters=clusters)
     return bootstrap_effect(
-        value,
-        np.concatenate(values),
-        n=(len(rows_nk), n_clusters),
+        _at_equal_weights(rows, reduce_weighted),
+        np.concatenate([reduce_weighted(rows, weights) for weights in blocks]),
+        n=(len(rows), groups),
         limits=value_range,
     )
 
@@ -58,24 +58,29 @@ def paired_weighted_effect(
     *,
     rng: Generator,
     clusters: Codes | None = None,
-    form: Form = "difference",
+    form: Literal["difference", "ratio"] = "difference",
 ) -> BootstrapEffect:
-    """Candidate - baseline, or candidate / baseline, both on the same resamples."""
-    n_clusters = _independent(len(candidate_nk), clusters)
-    once = np.ones((1, len(candidate_nk)))
-    value_c = float(reduce_weighted(candidate_nk, once)[0])
-    value_b = float(reduce_weighted(baseline_nk, once)[0])
-    values: list[Array] = []
-    for weights in resample_weights(len(candidate_nk), clusters=clusters, draws=DRAWS, rng=rng):
-        drawn_c = reduce_weighted(candidate_nk, weights)
-        drawn_b = reduce_weighted(baseline_nk, weights)
-        values.append(_combine(drawn_c, drawn_b, form))
+    """Candidate's statistic minus the baseline's (or over it), both under the same weights.
+
+    candidate_nk, baseline_nk: rows of the same units, [n, k] each.
+    Raises TooFewSamples below 2 independent units, or for a ratio to 0.
+    """
+    candidate, baseline = as_rows(candidate_nk), as_rows(baseline_nk)
+    if len(candidate) != len(baseline):
+        raise ValueError(f"pairs need equal lengths, got {len(candidate)} and {len(baseline)}")
+    groups = _groups(candidate, clusters)
+    join = _difference if form == "difference" else _quotient
+    values = [
+        join(reduce_weighted(candidate, weights), reduce_weighted(baseline, weights))
+        for weights in resample_weights(len(candidate), draws=DRAWS, rng=rng, clusters=clusters)
+    ]
+    value_c = np.asarray(_at_equal_weights(candidate, reduce_weighted))
+    value_b = np.asarray(_at_equal_weights(baseline, reduce_weighted))
     return bootstrap_effect(
-        float(_combine(np.array([value_c]), np.array([value_b]), form)[0]),
+        float(join(value_c, value_b)),
         np.concatenate(values),
-        n=(len(candidate_nk), n_clusters),
-        limits=(None, None) if form == "difference" else (0.0, None),
-        method="paired-bootstrap",
+        n=(len(candidate), groups),
+        method=f"paired-bootstrap-{form}",
     )
 
 
@@ -87,34 +92,46 @@ def corpus_ratio_effect(
     rng: Generator,
     clusters: Codes | None = None,
 ) -> BootstrapEffect:
-    """Candidate's corpus value / baseline's, both on the same resamples."""
+    """Candidate's corpus value / baseline's, both on the same resamples.
+
+    candidate_nk, baseline_nk: rows of the same units, [n, k] each.
+    Raises TooFewSamples below 2 independent units, or where the baseline's value is 0.
+    """
     candidate, baseline = cluster_sums(candidate_nk, clusters), cluster_sums(baseline_nk, clusters)
     require(len(candidate), 2, what="a paired bootstrap", unit="independent units")
     sums_c, sums_b = resample_tables(
         [Table(candidate), Table(baseline)], n_units=len(candidate), draws=DRAWS, rng=rng
     )
-    whole_c, whole_b = reduce(candidate.sum(axis=0)), reduce(baseline.sum(axis=0))
-    value = _combine(np.atleast_1d(whole_c), np.atleast_1d(whole_b), "ratio")
+    value = _quotient(reduce(candidate.sum(axis=0)), reduce(baseline.sum(axis=0)))
     return bootstrap_effect(
-        float(value[0]),
-        _combine(reduce(sums_c), reduce(sums_b), "ratio"),
+        float(value),
+        _quotient(reduce(sums_c), reduce(sums_b)),
         n=(len(candidate_nk), len(candidate)),
-        limits=(0.0, None),
-        method="paired-bootstrap",
+        method="paired-bootstrap-ratio",
     )
 
 
-def _combine(candidate: Array, baseline: Array, form: Form) -> Array:
-    """Difference, or ratio where the baseline is not 0 (NaN there: an undefined resample)."""
-    if form == "difference":
-        return candidate - baseline
-    defined = baseline != 0.0
-    ratio = np.full(candidate.shape, np.nan)
-    np.divide(candidate, baseline, out=ratio, where=defined)
-    return ratio
+def _groups(rows_nk: Array, clusters: Codes | None) -> int:
+    """Independent units; raises TooFewSamples below 2."""
+    groups = len(rows_nk) if clusters is None else len(set(clusters.tolist()))
+    require(groups, 2, what="a bootstrap interval", unit="independent units")
+    return groups
 
 
-def _independent(n: int, clusters: Codes | None) -> int:
-    count = n if clusters is None else int(clusters.max(initial=-1)) + 1
-    require(count, 2, what="a bootstrap interval", unit="independent units")
-    return count
+def _at_equal_weights(rows_nk: Array, reduce_weighted: ReduceWeighted) -> float:
+    """The statistic of the sample itself."""
+    return float(reduce_weighted(rows_nk, np.ones((1, len(rows_nk))))[0])
+
+
+def _difference(candidate: Array, baseline: Array) -> Array:
+    return np.asarray(candidate - baseline, dtype=np.float64)
+
+
+def _quotient(candidate: Array, baseline: Array) -> Array:
+    """Candidate / baseline; NaN (undetermined) where the baseline is not positive."""
+    top, bottom = np.asarray(candidate, np.float64), np.asarray(baseline, np.float64)
+    if bottom.ndim == 0 and not float(bottom) > 0.0:
+        raise TooFewSamples(f"a ratio needs a positive baseline value, got {float(bottom):g}")
+    quotient = np.full(np.broadcast(top, bottom).shape, np.nan)
+    np.divide(top, bottom, out=quotient, where=bottom > 0.0)
+    return quotient
