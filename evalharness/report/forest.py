@@ -18,7 +18,7 @@ from evalharness.report.wording import BARS, RATIOS, more_is_better, read_gate
 from evalharness.results import GateRow
 
 WIDTH: Final = 300.0
-HEIGHT: Final = 58.0
+HEIGHT: Final = 69.0
 LINE: Final = 105.0
 """Where the threshold stands, from the left."""
 

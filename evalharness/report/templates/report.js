@@ -64,7 +64,7 @@
   /* --- samples --- */
   const block = $("s-data");
   if (!block) return;
-  const SIZE = 50;
+  const SIZE = 25;
   const ID = 0, REPEAT = 1, SUITE = 2, INPUT = 3, TARGETS = 4, SLICES = 5, ANSWERS = 6;
   const TEXT = 0, VALUES = 1, FAILED = 2, UNPARSED = 3, LATENCY = 5;
   let data, found = [], page = 0;
@@ -130,7 +130,8 @@
     draw();
   }
   function cell(row, arm) {
-    const answer = row[ANSWERS][arm], node = make("td", "num");
+    const answer = row[ANSWERS][arm], node = make("td", "num label");
+    node.dataset.label = data.arms[arm];
     if (!answer) node.textContent = "not asked";
     else if (answer[FAILED]) node.append(make("span", "chip fail", answer[FAILED]));
     else {
@@ -168,11 +169,12 @@
       const open = make("button", "open", row[REPEAT] ? `${row[ID]} (repeat ${row[REPEAT]})` : row[ID]);
       open.type = "button";
       open.setAttribute("aria-expanded", "false");
-      const by = gain(row), change = make("td", "num", by === null ? "–" : (by > 0 ? "+" : "") + told(by));
+      const by = gain(row), change = make("td", "num label", by === null ? "–" : (by > 0 ? "+" : "") + told(by));
+      change.dataset.label = "change";
       if (by) change.classList.add(by > 0 ? "good" : "bad");
-      const head = make("th", "", open);
+      const head = make("th", "wide", open);
       head.scope = "row";
-      const line = make("tr", "", head, make("td", "excerpt", row[INPUT].slice(0, 160)), cell(row, choice("s-first")), cell(row, choice("s-second")), change);
+      const line = make("tr", "", head, make("td", "excerpt wide", row[INPUT].slice(0, 160)), cell(row, choice("s-first")), cell(row, choice("s-second")), change);
       open.addEventListener("click", () => {
         const isOpen = open.getAttribute("aria-expanded") === "true";
         open.setAttribute("aria-expanded", String(!isOpen));
