@@ -21,16 +21,16 @@ MAX_DOCUMENT_BYTES: Final = 256 * 2**20
 """A larger document is refused; as JSON Lines the same data is streamed."""
 
 
-def read_document_bytes(path: Path) -> bytes:
+def read_document_bytes(path: Path, *, at_most: int = MAX_DOCUMENT_BYTES) -> bytes:
     """The document's bytes. Raises DataError if it is empty, too large or cannot be read."""
     with open_bytes(path) as stream:
         try:
-            text = stream.read(MAX_DOCUMENT_BYTES + 1)
+            text = stream.read(at_most + 1)
         except READ_ERRORS as error:
             raise damage(path, 1, error) from error
-    if len(text) > MAX_DOCUMENT_BYTES:
+    if len(text) > at_most:
         raise DataError(
-            f"a JSON document of more than {MAX_DOCUMENT_BYTES // 2**20} MiB is not read whole",
+            f"a JSON document of more than {at_most / 2**20:.0f} MiB is not read whole",
             where=str(path),
             mend="write one object a line: `jq -c '.[]' FILE.json > FILE.jsonl`",
         )

@@ -198,11 +198,12 @@ def _blocks(stream: BinaryIO, path: Path) -> Iterator[bytes | int]:
         while block := stream.read(CHUNK_BYTES):
             if not block.endswith(b"\n"):
                 rest = stream.readline(MAX_LINE_BYTES)
-                long_start = block.rfind(b"\n") + 1
-                if len(block) - long_start + len(rest) > MAX_LINE_BYTES:
-                    if long_start:
-                        yield block[:long_start]
-                    yield len(block) - long_start + len(rest) + _skip_line(stream, rest)
+                start = block.rfind(b"\n") + 1
+                n_bytes = len(block) - start + len(rest)
+                if n_bytes - rest.endswith(b"\n") > MAX_LINE_BYTES:
+                    if start:
+                        yield block[:start]
+                    yield n_bytes + _skip_line(stream, rest)
                     continue
                 block += rest
             yield block
@@ -215,7 +216,7 @@ def _skip_line(stream: BinaryIO, last: bytes) -> int:
     """Read to the end of the line in bounded memory; how many bytes that was."""
     skipped = 0
     while last and not last.endswith(b"\n"):
-        last = stream.readline(MAX_LINE_BYTES)
+        last = stream.readline(CHUNK_BYTES)
         skipped += len(last)
     return skipped
 
