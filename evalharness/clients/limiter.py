@@ -78,9 +78,7 @@ class AdaptiveLimiter:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.release()
-            else:
-                self._waiting.remove(turn)
+                self.release()  # the slot had been given: pass it on
             raise
 
     def _wake(self) -> None:

@@ -109,6 +109,9 @@ def continuation_part(
     """
     text = "".join(token for token, _ in tokens)
     start = text.rfind(continuation)
+    if start < 0:
+        continuation = continuation.strip()  # chat templates trim what a turn says
+        start = text.rfind(continuation)
     if not continuation or start < 0:
         raise permanent(
             "unsupported", "the continuation was not found among the prompt's tokens", facts

@@ -249,9 +249,9 @@ class OpenAIClient:
                     break
                 if size > MAX_BODY_BYTES:
                     raise transient("malformed", "the stream does not end", reader.facts)
+            return reader.answer()
         except ClientError as error:
             raise with_ttft(error, timing) from None
-        return reader.answer()
 
     async def _read(self, response: aiohttp.ClientResponse, timer: asyncio.Timeout) -> bytes:
         pieces = []

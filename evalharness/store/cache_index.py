@@ -32,7 +32,7 @@ class CacheIndex:
 
     _names: array[int]
     _places: array[int]
-    _fresh: dict[int, int]
+    _fresh: dict[int, tuple[int, ...]]
     _files: list[int]
     _numbers: dict[tuple[int, int], int]
     _indexed: list[int]
@@ -56,7 +56,7 @@ class CacheIndex:
             self._sort_in(names, places)
         else:
             for name, place in zip(names, places, strict=True):
-                self._fresh[name] = place
+                self._fresh[name] = (*self._fresh.get(name, ()), place)
             self._settle()
 
     def own(self, path: Path) -> int:
@@ -71,14 +71,14 @@ class CacheIndex:
 
     def add(self, name: int, segment: int, offset: int) -> None:
         """Index one line that was just written."""
-        self._fresh[name] = offset << SEGMENT_BITS | segment
+        place = offset << SEGMENT_BITS | segment
+        self._fresh[name] = (*self._fresh.get(name, ()), place)
         self._settle()
 
     def lines(self, name: int) -> Iterator[bytes]:
         """The lines whose key has these 64 bits, newest first."""
-        fresh = self._fresh.get(name)
-        if fresh is not None:
-            yield self._line(fresh)
+        for place in reversed(self._fresh.get(name, ())):
+            yield self._line(place)
         at = bisect_left(self._names, name)
         same = []
         while at < len(self._names) and self._names[at] == name:
@@ -135,7 +135,10 @@ class CacheIndex:
     def _settle(self) -> None:
         if len(self._fresh) > SORT_ABOVE:
             fresh, self._fresh = self._fresh, {}
-            self._sort_in(array("Q", fresh.keys()), array("Q", fresh.values()))
+            pairs = [(name, place) for name, places in fresh.items() for place in places]
+            self._sort_in(
+                array("Q", (name for name, _ in pairs)), array("Q", (place for _, place in pairs))
+            )
 
     def _sort_in(self, names: array[int], places: array[int]) -> None:
         """Merge new entries into the sorted arrays; of equal names the newest stands last."""
