@@ -43,6 +43,7 @@ from evalharness.records import (
     Record,
     Request,
     Usage,
+    require_finite,
 )
 
 BATCH_SIZE: Final = 256
@@ -61,6 +62,9 @@ class Line(Record, frozen=True, kw_only=True):
     cost_usd: float | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        require_finite("Line", latency_s=self.latency_s, ttft_s=self.ttft_s, cost_usd=self.cost_usd)
 
 
 Script = Callable[[Request], Line]

@@ -24,19 +24,19 @@ def chat(content="Paris", *, finish="stop", **message):
 
 def test_a_plain_answer_is_read_whole():
     answer = read_answer(chat(), 200)
-    assert ("Paris", "stop", "served-model", "fp_1") == (
+    assert (
         answer.text,
         answer.finish,
         answer.model,
         answer.fingerprint,
-    )
-    assert (11, 3) == (answer.usage.prompt_tokens, answer.usage.completion_tokens)
+    ) == ("Paris", "stop", "served-model", "fp_1")
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (11, 3)
 
 
 def test_a_text_completion_is_read_too():
     body = {"choices": [{"text": " Paris", "finish_reason": "length"}]}
     answer = read_answer(body, 200)
-    assert (" Paris", "length", None) == (answer.text, answer.finish, answer.usage)
+    assert (answer.text, answer.finish, answer.usage) == (" Paris", "length", None)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_reasoning_is_kept_apart_from_the_answer():
     assert read_answer(chat("4", reasoning="2+2"), 200).reasoning == "2+2"
     assert read_answer(chat("4", reasoning_content="2+2"), 200).reasoning == "2+2"
     inline = read_answer(chat("<think>\n2+2\n</think>\n\n4"), 200)
-    assert ("4", "2+2") == (inline.text, inline.reasoning)
+    assert (inline.text, inline.reasoning) == ("4", "2+2")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_only_a_block_at_the_start_is_reasoning(content, text, reasoning):
 
 def test_a_model_that_thought_until_its_limit_answered_nothing_and_was_cut_off():
     answer = read_answer(chat(None, finish="length", reasoning="so many thoughts"), 200)
-    assert ("", "length", "so many thoughts") == (answer.text, answer.finish, answer.reasoning)
+    assert (answer.text, answer.finish, answer.reasoning) == ("", "length", "so many thoughts")
 
 
 def test_an_empty_text_is_an_answer_but_null_is_none():
@@ -104,9 +104,10 @@ def test_tool_calls_are_an_answer_without_content():
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
     as_object = {"function": {"name": "g", "arguments": {"y": 2}}}
     answer = read_answer(chat(None, finish="tool_calls", tool_calls=[call, as_object, 5, {}]), 200)
-    assert ("", "tool") == (answer.text, answer.finish)
-    assert [("f", '{"x": 1}'), ("g", '{"y":2}')] == [
-        (made.name, made.arguments) for made in answer.tool_calls
+    assert (answer.text, answer.finish) == ("", "tool")
+    assert [(made.name, made.arguments) for made in answer.tool_calls] == [
+        ("f", '{"x": 1}'),
+        ("g", '{"y":2}'),
     ]
 
 
@@ -134,7 +135,7 @@ def test_what_is_no_answer_is_an_error_of_the_right_kind(body, kind, error):
     with pytest.raises(error) as failed:
         read_answer(body, 200)
     assert failed.value.kind == kind
-    assert 200 == failed.value.facts.status or failed.value.facts.status == 429
+    assert failed.value.facts.status == 200 or failed.value.facts.status == 429
 
 
 def test_a_failure_that_was_billed_keeps_its_usage():
@@ -178,7 +179,7 @@ def request(text: str) -> Request:
 def test_missing_usage_is_estimated_and_says_so():
     answer = read_answer({**chat("forty two"), "usage": None}, 200)
     usage = usage_or_estimate(answer, request("what is it?"))
-    assert (3, 3, True) == (usage.prompt_tokens, usage.completion_tokens, usage.estimated)
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.estimated) == (3, 3, True)
 
 
 def test_a_count_of_zero_for_a_text_is_no_count():

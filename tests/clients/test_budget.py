@@ -58,7 +58,7 @@ def spend(costs, *, max_usd, most=1.0, together=1):
             except BudgetExceeded as error:
                 stopped.append(error)
                 return
-            except Exception:  # noqa: BLE001, S112  # the failure is the point
+            except Exception:  # noqa: BLE001  # the failure is the point
                 continue
 
     async def all_of_them():
@@ -70,21 +70,21 @@ def spend(costs, *, max_usd, most=1.0, together=1):
 
 def test_it_stops_before_the_request_that_could_exceed_it():
     budget, asked, stopped = spend([0.4] * 10, max_usd=3.0)
-    assert (6, 1) == (asked, len(stopped))
+    assert (asked, len(stopped)) == (6, 1)
     assert budget.spent_usd == pytest.approx(2.4)
     assert "--max-cost 3" in str(stopped[0])
 
 
 def test_a_refused_attempt_costs_nothing_and_a_broken_one_its_most():
     budget, asked, _ = spend(["refused"] * 5, max_usd=1.0)
-    assert (5, 0.0) == (asked, budget.spent_usd)
+    assert (asked, budget.spent_usd) == (5, 0.0)
     budget, asked, stopped = spend([None] * 5, max_usd=3.0)
-    assert (3, 3.0, 1) == (asked, budget.spent_usd, len(stopped))
+    assert (asked, budget.spent_usd, len(stopped)) == (3, 3.0, 1)
 
 
 def test_requests_wait_for_answers_in_flight_before_they_give_up():
     budget, asked, stopped = spend([0.1] * 16, max_usd=2.0, together=8)
-    assert 11 == asked
+    assert asked == 11
     assert budget.spent_usd == pytest.approx(1.1)
     assert len(stopped) == 8 or budget.spent_usd + 1.0 > 2.0
 
@@ -113,7 +113,7 @@ def test_once_it_stopped_everyone_is_stopped():
 
 def test_a_budget_of_nothing_asks_nothing():
     _, asked, stopped = spend([0.1], max_usd=0.0)
-    assert (0, 1) == (asked, len(stopped))
+    assert (asked, len(stopped)) == (0, 1)
 
 
 def test_the_most_a_request_can_cost_bounds_tokens_by_bytes(question):

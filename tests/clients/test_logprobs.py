@@ -26,7 +26,7 @@ def test_both_shapes_say_the_same():
         "top_logprobs": [{"Lo": -2.0}, None],
     }
     assert read_logprobs(chat) == read_logprobs(older)
-    assert {"Lo": -2.0} == read_logprobs(chat)[0].top
+    assert read_logprobs(chat)[0].top == {"Lo": -2.0}
 
 
 @pytest.mark.parametrize("nothing", [None, [], "x", {}, {"tokens": ["a"]}, {"content": None}])
@@ -36,12 +36,12 @@ def test_no_logprobs_are_none(nothing):
 
 def test_the_first_token_of_a_prompt_has_none():
     found = read_logprobs({"tokens": ["a", "b"], "token_logprobs": [None, -1.0]})
-    assert ["b"] == [token.token for token in found]
+    assert [token.token for token in found] == ["b"]
 
 
 def test_numbers_that_are_not_finite_are_left_out():
     found = read_logprobs({"tokens": ["a", "b"], "token_logprobs": [float("-inf"), -1]})
-    assert [("b", -1.0)] == [(token.token, token.logprob) for token in found]
+    assert [(token.token, token.logprob) for token in found] == [("b", -1.0)]
 
 
 PROMPT = [("2", None), ("+", -1.0), ("2=", -2.0), ("4", -0.5)]
@@ -51,13 +51,13 @@ def test_an_echo_drops_the_token_that_was_generated_behind_it():
     tokens = [token for token, _ in PROMPT] + ["!"]
     numbers = [number for _, number in PROMPT] + [-9.0]
     body = {"choices": [{"text": "", "logprobs": {"tokens": tokens, "token_logprobs": numbers}}]}
-    assert PROMPT == scored_prompt(body, facts=FACTS)
+    assert scored_prompt(body, facts=FACTS) == PROMPT
 
 
 def test_together_keeps_the_prompt_apart():
     tokens, numbers = zip(*PROMPT, strict=True)
     echoed = {"tokens": list(tokens), "token_logprobs": list(numbers)}
-    assert PROMPT == scored_prompt({"prompt": [{"logprobs": echoed}], "choices": [{}]}, facts=FACTS)
+    assert scored_prompt({"prompt": [{"logprobs": echoed}], "choices": [{}]}, facts=FACTS) == PROMPT
 
 
 def test_vllm_lists_the_prompt_by_position():
@@ -74,20 +74,20 @@ def test_a_response_without_the_prompts_logprobs_is_malformed(body):
 
 
 def test_the_continuation_is_found_at_the_end():
-    assert ["4"] == [token.token for token in continuation_part(PROMPT, "4", facts=FACTS)]
+    assert [token.token for token in continuation_part(PROMPT, "4", facts=FACTS)] == ["4"]
 
 
 def test_a_template_may_trim_the_continuation():
-    assert ["4"] == [token.token for token in continuation_part(PROMPT, " 4\n", facts=FACTS)]
+    assert [token.token for token in continuation_part(PROMPT, " 4\n", facts=FACTS)] == ["4"]
 
 
 def test_a_token_across_the_border_belongs_to_the_continuation():
-    assert ["2=", "4"] == [token.token for token in continuation_part(PROMPT, "=4", facts=FACTS)]
+    assert [token.token for token in continuation_part(PROMPT, "=4", facts=FACTS)] == ["2=", "4"]
 
 
 def test_what_a_template_adds_behind_the_continuation_is_left_out():
     tokens = [*PROMPT, ("<|im_end|>", -0.1)]
-    assert ["4"] == [token.token for token in continuation_part(tokens, "4", facts=FACTS)]
+    assert [token.token for token in continuation_part(tokens, "4", facts=FACTS)] == ["4"]
 
 
 @pytest.mark.parametrize("continuation", ["5", ""])

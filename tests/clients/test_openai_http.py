@@ -15,17 +15,17 @@ from evalharness.testing.emulator import FaultRule, LatencyPlan, Plan
 
 def test_an_answer_comes_with_all_that_is_known_of_it(emulator, settings, ask, question):
     answer = ask(open_openai("echo", settings), question("Bonjour, ça va?"))
-    assert ("Bonjour, ça va?", "stop", "echo", "fp_emulator") == (
+    assert (
         answer.text,
         answer.finish,
         answer.served_model,
         answer.system_fingerprint,
-    )
+    ) == ("Bonjour, ça va?", "stop", "echo", "fp_emulator")
     assert answer.usage.completion_tokens == 3
     assert not answer.usage.estimated
     assert 0 < answer.latency_s < 2
     assert answer.ttft_s is None
-    assert ("live", "sitting-1") == (answer.provenance.source, answer.provenance.session)
+    assert (answer.provenance.source, answer.provenance.session) == ("live", "sitting-1")
     assert answer.provenance.taken_at.endswith("+00:00")
 
 
@@ -48,26 +48,26 @@ def test_every_dialect_gives_usage_and_a_finish(
 ):
     emulator.set_plan(Plan(dialect=dialect))
     answer = ask(client_at(emulator.url, stream=stream), question("a b c"))
-    assert ("stop", 3, False) == (
+    assert (
         answer.finish,
         answer.usage.completion_tokens,
         answer.usage.estimated,
-    )
+    ) == ("stop", 3, False)
 
 
 @pytest.mark.parametrize("stream", ["on", "off"])
 def test_a_cut_answer_says_so(emulator, client_at, ask, question, stream):
     request = question("a b c d", sampling=Sampling(max_tokens=2))
     answer = ask(client_at(emulator.url, stream=stream), request)
-    assert ("a b", "length") == (answer.text, answer.finish)
+    assert (answer.text, answer.finish) == ("a b", "length")
 
 
 @pytest.mark.parametrize("stream", ["on", "off"])
 def test_tool_calls_and_reasoning_arrive_whole(emulator, client_at, ask, question, stream):
     call = ask(client_at(emulator.url, "tool", stream=stream), question("Paris")).tool_calls[0]
-    assert ("look_up", '{"query": "Paris"}') == (call.name, call.arguments)
+    assert (call.name, call.arguments) == ("look_up", '{"query": "Paris"}')
     thought = ask(client_at(emulator.url, "think", stream=stream), question("why"))
-    assert ("why", "the question is 'why'") == (thought.text, thought.reasoning)
+    assert (thought.text, thought.reasoning) == ("why", "the question is 'why'")
 
 
 @pytest.mark.parametrize("stream", ["on", "off"])
@@ -75,7 +75,7 @@ def test_tool_calls_and_reasoning_arrive_whole(emulator, client_at, ask, questio
 def test_logprobs_are_read_in_every_shape(emulator, client_at, ask, question, stream, options):
     client = client_at(emulator.url, stream=stream, options=options)
     answer = ask(client, question("a b c", sampling=Sampling(logprobs=1)))
-    assert ["a", " b", " c"] == [token.token for token in answer.logprobs]
+    assert [token.token for token in answer.logprobs] == ["a", " b", " c"]
     assert all(-4 < token.logprob < 0 for token in answer.logprobs)
 
 
@@ -90,8 +90,8 @@ def test_logprobs_are_read_in_every_shape(emulator, client_at, ask, question, st
 def test_a_continuation_is_scored(emulator, client_at, ask, question, options):
     request = question("the answer is", kind="score", continuation=" forty two")
     scored = ask(client_at(emulator.url, options=options), request)
-    assert " forty two" == scored.text
-    assert ["forty", "two"] == [token.token.strip() for token in scored.prompt_logprobs]
+    assert scored.text == " forty two"
+    assert [token.token.strip() for token in scored.prompt_logprobs] == ["forty", "two"]
     assert scored.logprobs == scored.prompt_logprobs
 
 
@@ -104,7 +104,7 @@ def test_the_key_is_sent_and_a_wrong_one_stops_the_run_without_being_shown(
     bad = ClientSettings(base_url=emulator.url, environment={"OPENAI_API_KEY": "wrong-key"})
     with pytest.raises(Fatal) as stopped:
         ask(open_openai("echo", bad), question("hi"))
-    assert "auth" == stopped.value.kind
+    assert stopped.value.kind == "auth"
     assert "wrong-key" not in str(stopped.value)
     assert "[key]" in str(stopped.value)
     assert "right-key" not in repr(good)
@@ -158,7 +158,7 @@ def test_a_question_is_sent_with_one_idempotency_key_however_often(
         await client.close()
 
     run(twice)
-    assert (3, 2) == (emulator.state()["requests"], emulator.state()["idempotency_keys"])
+    assert (emulator.state()["requests"], emulator.state()["idempotency_keys"]) == (3, 2)
 
 
 @pytest.mark.parametrize("stream", ["on", "off"])
@@ -172,14 +172,14 @@ def test_connections_are_used_again(emulator, client_at, run, question, stream):
         await client.close()
 
     run(many)
-    assert 1 == emulator.connections.opened - before
+    assert emulator.connections.opened - before == 1
 
 
 def test_an_attempt_ends_when_nothing_comes(emulator, client_at, ask, question, fault):
     fault("hang")
     with pytest.raises(Transient) as failed:
         ask(client_at(emulator.url, ttft_timeout_s=0.1), question())
-    assert ("timeout", "unknown") == (failed.value.kind, failed.value.facts.billed)
+    assert (failed.value.kind, failed.value.facts.billed) == ("timeout", "unknown")
 
 
 def test_a_stream_that_stalls_ends_after_the_idle_time(emulator, client_at, ask, question, fault):
@@ -187,7 +187,7 @@ def test_a_stream_that_stalls_ends_after_the_idle_time(emulator, client_at, ask,
     client = client_at(emulator.url, stream="on", ttft_timeout_s=5, idle_timeout_s=0.3)
     with pytest.raises(Transient) as failed:
         ask(client, question("one two three four"))
-    assert "timeout" == failed.value.kind
+    assert failed.value.kind == "timeout"
     assert 0 < failed.value.facts.ttft_s < 5
 
 
@@ -202,13 +202,13 @@ def test_a_slow_stream_lives_as_long_as_it_speaks(emulator, client_at, ask, ques
 def test_a_server_that_is_not_there_was_not_billed(client_at, ask, question):
     with pytest.raises(Transient) as failed:
         ask(client_at("http://127.0.0.1:9"), question())
-    assert ("connection", "no") == (failed.value.kind, failed.value.facts.billed)
+    assert (failed.value.kind, failed.value.facts.billed) == ("connection", "no")
 
 
 def test_scoring_without_a_way_to_is_refused(emulator, client_at, ask, question):
     with pytest.raises(Permanent) as refused:
         ask(client_at(emulator.url), question(kind="score", continuation="x"))
-    assert "unsupported" == refused.value.kind
+    assert refused.value.kind == "unsupported"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_the_models_can_be_listed(emulator, client_at, run):
         finally:
             await client.close()
 
-    assert ["echo"] == [model["id"] for model in run(listed)["data"]]
+    assert [model["id"] for model in run(listed)["data"]] == ["echo"]
 
 
 def test_a_proxy_of_the_environment_is_used(emulator, ask, question):
@@ -275,7 +275,8 @@ def test_a_proxy_of_the_environment_is_used(emulator, ask, question):
     settings = ClientSettings(base_url="http://model.example.com", environment=environment)
     assert ask(open_openai("echo", settings), question("by proxy")).text == "by proxy"
     direct = ClientSettings(
-        base_url=emulator.url, environment={"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+        base_url=emulator.url,
+        environment={"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"},
     )
     assert ask(open_openai("echo", direct), question("hi")).text == "hi"
 

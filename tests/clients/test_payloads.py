@@ -17,7 +17,7 @@ def sent(request: Request, dialect: Dialect | None = None, **more) -> dict:
 
 def test_only_what_the_request_says_is_sent(question):
     request = question("hi", sampling=Sampling(temperature=None))
-    assert {"model": "m", "messages": [{"role": "user", "content": "hi"}]} == sent(request)
+    assert sent(request) == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def test_every_option_is_sent_under_its_name(question):
@@ -67,7 +67,7 @@ def test_extra_options_win_over_ours(question):
 
 def test_a_stream_asks_for_its_usage_unless_the_server_gives_it_anyway(question):
     asked = sent(question(), stream="on")
-    assert (True, {"include_usage": True}) == (asked["stream"], asked["stream_options"])
+    assert (asked["stream"], asked["stream_options"]) == (True, {"include_usage": True})
     given = sent(question(), Dialect(stream_usage="given"), stream="on")
     assert "stream_options" not in given
 
@@ -83,7 +83,7 @@ def test_a_conversation_with_tools_is_sent_untouched(question):
     )
     body = sent(question(messages=messages, tools=(tool,)))
     assert [tool] == body["tools"]
-    assert [
+    assert body["messages"] == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "go", "name": "ann"},
         {
@@ -94,7 +94,7 @@ def test_a_conversation_with_tools_is_sent_untouched(question):
             ],
         },
         {"role": "tool", "content": "3", "tool_call_id": "c1"},
-    ] == body["messages"]
+    ]
 
 
 def test_a_text_completion_joins_the_messages(question):
@@ -105,18 +105,18 @@ def test_a_text_completion_joins_the_messages(question):
 def test_text_that_utf8_cannot_hold_is_refused_before_it_is_sent(question):
     with pytest.raises(Permanent) as refused:
         sent(question("lone \ud800 surrogate"))
-    assert ("bad_request", "no") == (refused.value.kind, refused.value.facts.billed)
+    assert (refused.value.kind, refused.value.facts.billed) == ("bad_request", "no")
 
 
 def test_scoring_is_asked_for_as_the_server_does_it(question):
     request = question("2+2=", kind="score", continuation="4")
     echo = json.loads(encode_score(request, "m", Dialect(api="completions", score_by="echo")))
-    assert ("2+2=4", True, 1, 1) == (
+    assert (
         echo["prompt"], echo["echo"], echo["logprobs"], echo["max_tokens"]
-    )  # fmt: skip
+    ) == ("2+2=4", True, 1, 1)  # fmt: skip
     chat = json.loads(encode_score(request, "m", Dialect(score_by="prompt_logprobs")))
-    assert ("4", 0) == (chat["messages"][-1]["content"], chat["prompt_logprobs"])
-    assert (True, False) == (chat["continue_final_message"], chat["add_generation_prompt"])
+    assert (chat["messages"][-1]["content"], chat["prompt_logprobs"]) == ("4", 0)
+    assert (chat["continue_final_message"], chat["add_generation_prompt"]) == (True, False)
     text = Dialect(api="completions", score_by="prompt_logprobs")
     assert json.loads(encode_score(request, "m", text))["prompt"] == "2+2=4"
 

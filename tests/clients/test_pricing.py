@@ -40,7 +40,7 @@ def test_every_shipped_price_has_a_source_and_a_date():
 
 def test_a_known_model_is_found_whatever_its_case():
     price = price_of(model("openai", "GPT-4o-mini"), {})
-    assert (0.15, 0.60) == (price.prompt_usd_per_mtok, price.completion_usd_per_mtok)
+    assert (price.prompt_usd_per_mtok, price.completion_usd_per_mtok) == (0.15, 0.60)
 
 
 def test_an_unknown_model_has_no_price():
@@ -58,9 +58,9 @@ def test_the_users_file_wins(tmp_path):
     )
     environment = {"EVALHARNESS_PRICES": str(own)}
     price = price_of(model("openai", "gpt-4o-mini"), environment)
-    assert (0.1, "our contract", "2026-10-01") == (
+    assert (
         price.prompt_usd_per_mtok, price.source, price.as_of
-    )  # fmt: skip
+    ) == (0.1, "our contract", "2026-10-01")  # fmt: skip
     assert price_of(model("hf", "mine"), environment).usd_per_hour == 1.5
     assert price_of(model("openai", "gpt-4o"), environment) is not None
 

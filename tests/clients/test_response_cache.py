@@ -102,9 +102,9 @@ def test_keys_that_share_64_bits_are_told_apart(cache):
     assert index_name(one) == index_name(two)
     cache.put(one, answer("one"))
     cache.put(two, answer("two"))
-    assert ("one", "two") == (cache.get(one).text, cache.get(two).text)
+    assert (cache.get(one).text, cache.get(two).text) == ("one", "two")
     cache.close()
-    assert ("one", "two") == (cache.get(one).text, cache.get(two).text)
+    assert (cache.get(one).text, cache.get(two).text) == ("one", "two")
 
 
 def test_two_caches_see_each_others_answers_after_a_moment(tmp_path):
@@ -143,7 +143,7 @@ def writer(folder, start, end) -> subprocess.Popen:
 
 def test_processes_write_at_once_and_lose_nothing(tmp_path):
     writers = [writer(tmp_path, start, start + 2000) for start in (0, 1000)]
-    assert [0, 0] == [one.wait() for one in writers if one.communicate()]
+    assert [one.wait() for one in writers if one.communicate()] == [0, 0]
     cache = ResponseCache(tmp_path)
     assert all(cache.get(key(number)).text == f"{number} " * 20 for number in range(3000))
     assert cache.summary().entries == 4000
@@ -172,8 +172,10 @@ def test_damaged_lines_are_misses(tmp_path, cache):
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"\xff\xfe\n" + lines[0] + lines[1][:90] + b"\n" + lines[2][:-20])
     again = ResponseCache(cache.folder)
-    assert ["0", None, None] == [
-        found.text if found else None for found in map(again.get, map(key, range(3)))
+    assert [found.text if found else None for found in map(again.get, map(key, range(3)))] == [
+        "0",
+        None,
+        None,
     ]
     assert again.summary().entries == 1
     again.close()
@@ -183,13 +185,17 @@ def test_what_is_kept_can_be_summed_up(cache):
     for number, model in enumerate("aab"):
         cache.put(key(number), answer("x", model=model))
     summary = cache.summary()
-    assert (3, {"a": 2, "b": 1}) == (summary.entries, summary.models)
+    assert (summary.entries, summary.models) == (3, {"a": 2, "b": 1})
     assert summary.oldest <= summary.newest
     assert summary.size_bytes == sum(path.stat().st_size for path in segments(cache.folder))
 
 
 def test_an_empty_cache_can_be_summed_up_and_pruned(cache):
-    assert (0, 0, None) == (cache.summary().entries, cache.summary().size_bytes, cache.summary().oldest)
+    assert (cache.summary().entries, cache.summary().size_bytes, cache.summary().oldest) == (
+        0,
+        0,
+        None,
+    )
     assert cache.prune() == 0
 
 
@@ -199,8 +205,10 @@ def test_answers_of_a_model_or_of_old_can_be_pruned(cache):
     now = datetime.now(UTC)
     assert cache.prune(before=now - timedelta(days=1)) == 0
     assert cache.prune(model="a", before=now + timedelta(days=1)) == 2
-    assert [None, None, "2"] == [
-        found.text if found else None for found in map(cache.get, map(key, range(3)))
+    assert [found.text if found else None for found in map(cache.get, map(key, range(3)))] == [
+        None,
+        None,
+        "2",
     ]
     cache.put(key(7), answer("new"))
     assert cache.prune() == 2
@@ -238,7 +246,7 @@ def test_a_folder_that_cannot_be_written_says_what_to_do(tmp_path):
     assert cache.get(key(1)) is None
     with pytest.raises(WriteError, match="EVALHARNESS_CACHE_DIR") as refused:
         cache.put(key(1), answer("x"))
-    assert 73 == refused.value.exit_code
+    assert refused.value.exit_code == 73
 
 
 def test_the_index_stays_right_across_its_sorting(tmp_path):

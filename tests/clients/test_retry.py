@@ -74,10 +74,10 @@ def test_a_passing_fault_loses_no_answer(fault, outcome, name):
     stream = "on" if FAULTS[name].when == "stream" else "off"
     got = outcome(stream=stream)
     assert isinstance(got, Answered)
-    assert "hi there" == got.completion.text
+    assert got.completion.text == "hi there"
     kind = FAULTS[name].expect
     assert [kind, kind, None] == [attempt.error for attempt in got.attempts]
-    assert "yes" == got.attempts[-1].billed
+    assert got.attempts[-1].billed == "yes"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_wait_that_the_server_asks_for_is_kept(fault, outcome, waits, name, 
 def test_a_wait_past_the_deadline_is_not_begun(fault, outcome, waits):
     fault("throttle_long")
     got = outcome(timeout_s=60.0)
-    assert ("throttle", 1, []) == (got.kind, len(got.attempts), waits.slept)
+    assert (got.kind, len(got.attempts), waits.slept) == ("throttle", 1, [])
     assert "120 s" in got.detail
 
 
@@ -114,7 +114,7 @@ def test_waits_grow_with_full_jitter_up_to_the_cap(fault, outcome, waits):
     fault("error_500")
     policy = RetryPolicy(max_throttled=10, base_s=1.0, cap_s=8.0)
     got = outcome(policy=policy)
-    assert ("overload", 10) == (got.kind, len(got.attempts))
+    assert (got.kind, len(got.attempts)) == ("overload", 10)
     for number, wait_s in enumerate(waits.slept):
         assert 0 <= wait_s <= min(8.0, 2.0**number)
     assert len(set(waits.slept)) == 9
@@ -128,15 +128,13 @@ def test_faults_of_the_connection_have_fewer_tries_than_throttles(fault, outcome
     assert len(outcome(policy=policy).attempts) == 9
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, fault in FAULTS.items() if fault.retry == "never"]
-)
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.retry == "never"])
 def test_what_would_fail_again_is_asked_once(fault, outcome, emulator, name):
     fault(name)
     got = outcome()
     assert isinstance(got, Failed)
     assert (FAULTS[name].expect, 1) == (got.kind, len(got.attempts))
-    assert 1 == emulator.state()["requests"]
+    assert emulator.state()["requests"] == 1
 
 
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.retry == "stop"])
@@ -145,40 +143,40 @@ def test_what_no_request_can_mend_leaves_at_once(fault, outcome, emulator, name)
     with pytest.raises(Fatal) as stopped:
         outcome()
     assert stopped.value.mend
-    assert 1 == emulator.state()["requests"]
+    assert emulator.state()["requests"] == 1
 
 
 def test_the_deadline_covers_all_attempts(fault, outcome):
     fault("hang")
     got = outcome(timeout_s=0.5, ttft_timeout_s=0.2, policy=RetryPolicy(base_s=1e-6))
-    assert "timeout" == got.kind
+    assert got.kind == "timeout"
     assert 2 <= len(got.attempts) <= 3
     assert sum(attempt.latency_s for attempt in got.attempts) < 2
-    assert all("unknown" == attempt.billed for attempt in got.attempts)
+    assert all(attempt.billed == "unknown" for attempt in got.attempts)
 
 
 def test_every_attempt_says_what_is_known_of_it(fault, outcome):
     fault("null_content", times=1)
     first, second = outcome().attempts
-    assert (200, "empty", "yes", 2) == (
+    assert (
         first.status, first.error, first.billed, first.usage.completion_tokens
-    )  # fmt: skip
-    assert (200, None, "yes") == (second.status, second.error, second.billed)
+    ) == (200, "empty", "yes", 2)  # fmt: skip
+    assert (second.status, second.error, second.billed) == (200, None, "yes")
     assert first.started_at.endswith("+00:00")
     assert first.started_at <= second.started_at
 
 
 def test_refusals_were_not_billed_and_broken_connections_may_have_been(fault, outcome):
     fault("overload_503", times=1)
-    assert ["no", "yes"] == [attempt.billed for attempt in outcome().attempts]
+    assert [attempt.billed for attempt in outcome().attempts] == ["no", "yes"]
     fault("reset_after", times=1)
-    assert ["unknown", "yes"] == [attempt.billed for attempt in outcome().attempts]
+    assert [attempt.billed for attempt in outcome().attempts] == ["unknown", "yes"]
 
 
 def test_the_time_of_a_first_token_is_kept_for_broken_streams(fault, outcome):
     fault("stream_no_end", times=1)
     first = outcome(stream="on").attempts[0]
-    assert ("truncated_stream", True) == (first.error, first.ttft_s > 0)
+    assert (first.error, first.ttft_s > 0) == ("truncated_stream", True)
 
 
 def test_a_server_that_was_never_reached_stops_the_run(outcome, client_at):
@@ -206,7 +204,7 @@ def test_a_server_that_goes_away_fails_samples_only(emulator, outcome, run, ques
 
     first, second = run(both)
     assert isinstance(first, Answered)
-    assert "connection" == second.kind
+    assert second.kind == "connection"
 
 
 class Broken:
@@ -228,7 +226,7 @@ class Broken:
 
 def test_a_plug_ins_bug_is_one_samples_failure(outcome):
     got = outcome(client=Broken(KeyError("choices")))
-    assert ("unknown", 1) == (got.kind, len(got.attempts))
+    assert (got.kind, len(got.attempts)) == ("unknown", 1)
     assert "KeyError" in got.detail
 
 
@@ -242,7 +240,7 @@ def test_errors_that_are_no_clients_leave(outcome, error):
 
 def test_a_scripted_failure_keeps_its_kind(outcome):
     client = open_scripted("fail?kind=refusal", ClientSettings())
-    assert "refusal" == outcome(client=client).kind
+    assert outcome(client=client).kind == "refusal"
 
 
 def test_cancelling_gives_the_slot_back(fault, emulator, run, question):
@@ -260,7 +258,7 @@ def test_cancelling_gives_the_slot_back(fault, emulator, run, question):
         await client.close()
         return held, limiter.in_flight
 
-    assert (1, 0) == run(cancel)
+    assert run(cancel) == (1, 0)
 
 
 def test_the_same_seed_waits_the_same(fault, outcome, waits):

@@ -55,7 +55,14 @@ def test_the_wait_that_headers_ask_for(headers, wait_s):
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("20ms", 0.02), ("1s", 1.0), ("6m0s", 360.0), ("1h2m3s", 3723.0), ("1.5m", 90.0), ("1d", 86400)],
+    [
+        ("20ms", 0.02),
+        ("1s", 1.0),
+        ("6m0s", 360.0),
+        ("1h2m3s", 3723.0),
+        ("1.5m", 90.0),
+        ("1d", 86400),
+    ],
 )
 def test_durations_with_units(text, seconds):
     assert duration_s(text) == pytest.approx(seconds)
