@@ -32,7 +32,7 @@ def content_sha256(sample: Sample) -> str:
     """SHA-256 of what is asked and judged; not of id, cluster, slices or metadata.
 
     >>> content_sha256(Sample(id="a", input="2+2?", targets=("4",)))[:16]
-    'PLACEHOLDER'
+    '918b309a4c10953c'
     """
     asked_and_judged = (
         _VERSION,
@@ -88,11 +88,13 @@ class SeenIds:
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self._buckets: list[array[int] | None] = [None] * (1 << _BUCKET_BITS)
+        self._is_empty = True
         for sample_id in ids:
             self.add(sample_id)
 
     def add(self, sample_id: str) -> bool:
         """Remember the id; False if it (or one with its hash) was there already."""
+        self._is_empty = False
         digest = hash(sample_id) & _MASK
         position = digest >> (64 - _BUCKET_BITS)
         bucket = self._buckets[position]
@@ -104,6 +106,9 @@ class SeenIds:
             return False
         bucket.insert(place, digest)
         return True
+
+    def __bool__(self) -> bool:
+        return not self._is_empty
 
     def __contains__(self, sample_id: object) -> bool:
         digest = hash(sample_id) & _MASK

@@ -88,29 +88,27 @@ class FileSource:
 
     def _checked(self) -> Iterator[Sample]:
         seen = SeenIds()
-        empty = True
-        for row in iter_rows(self.path, self._format):
-            if isinstance(row, DataError):
-                raise row
-            for sample in samples_of(row, self._maker):
-                if not seen.add(sample.id):
-                    self._refuse_duplicate(row, sample)
-                empty = False
-                yield sample
-        if empty:
+        for number, (row, sample) in enumerate(self._samples()):
+            if not seen.add(sample.id):
+                self._refuse_duplicate(row, sample, n_before=number)
+            yield sample
+        if not seen:
             raise DataError(
                 "the file holds no samples", where=self.where, mend="check how it was written"
             )
 
-    def _refuse_duplicate(self, row: Row, sample: Sample) -> None:
-        """Look for the first row with this id; a shared hash of two different ids is no fault."""
-        for earlier in iter_rows(self.path, self._format):
-            if isinstance(earlier, DataError):
-                continue
-            if any(s.id == sample.id for s in samples_of(earlier, self._maker)):
-                if earlier.number != row.number:
-                    raise duplicate(sample, earlier, row)
-                return
+    def _samples(self) -> Iterator[tuple[Row, Sample]]:
+        for row in iter_rows(self.path, self._format):
+            if isinstance(row, DataError):
+                raise row
+            for sample in samples_of(row, self._maker):
+                yield row, sample
+
+    def _refuse_duplicate(self, row: Row, sample: Sample, *, n_before: int) -> None:
+        """Look for the earlier sample of this id; two ids that share a hash are no fault."""
+        for earlier, other in islice(self._samples(), n_before):
+            if other.id == sample.id:
+                raise duplicate(sample, earlier, row)
 
 
 def samples_of(row: Row, maker: SampleMaker) -> Iterable[Sample]:
@@ -122,13 +120,19 @@ def samples_of(row: Row, maker: SampleMaker) -> Iterable[Sample]:
 
 def duplicate(sample: Sample, first: Row, second: Row) -> DataError:
     """The refusal of an id that two rows have, or of two equal rows without ids."""
-    lines = f"line {first.number} and on line {second.number}"
+    places = f"{_spot(first)} and {_spot(second)}"
     if is_named_by_content(sample):
         return DataError(
-            f"the same sample, without an id, stands on {lines}",
+            f"{places} are the same sample, without an id",
             where=second.where,
             mend="remove one of them: counted twice it is no further evidence",
         )
     return DataError(
-        f"the id {sample.id!r} stands on {lines}", where=second.where, mend="give each its own id"
+        f"{places} have the same id {sample.id!r}", where=second.where, mend="give each its own id"
     )
+
+
+def _spot(row: Row) -> str:
+    """The row's place within its file: `line 17`, `item 3`."""
+    _, found, unit = row.place.rpartition(": ")
+    return f"{unit if found else 'line '}{row.number}"

@@ -161,9 +161,10 @@ def test_numbers_are_kept_as_they_are_written(write, written, fmt):
 def test_plain_lines_become_inputs(write):
     path = write("a.txt", "one\r\n\ntwo, three\u2028four")
 
-    assert [
-        row.values for row in rows(path, "lines")
-    ] == [{"input": "one"}, {"input": "two, three\u2028four"}]
+    assert [row.values for row in rows(path, "lines")] == [
+        {"input": "one"},
+        {"input": "two, three\u2028four"},
+    ]
     assert [row.number for row in rows(path, "lines")] == [1, 3]
 
 

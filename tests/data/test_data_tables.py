@@ -38,9 +38,10 @@ def test_quotes_commas_and_line_ends_inside_fields_are_read(write):
 def test_marks_line_ends_and_packing_change_nothing(write, mark, end, last, suffix):
     text = f"{mark}id,input{end}1,x{end}2,ü" + (end if last else "")
 
-    assert records(
-        write(f"a.csv{suffix}", text)
-    ) == [(2, {"id": "1", "input": "x"}), (3, {"id": "2", "input": "ü"})]
+    assert records(write(f"a.csv{suffix}", text)) == [
+        (2, {"id": "1", "input": "x"}),
+        (3, {"id": "2", "input": "ü"}),
+    ]
 
 
 def test_utf_16_from_a_spreadsheet_is_read(write):
@@ -53,9 +54,10 @@ def test_ragged_rows_name_the_line_they_start_on_and_the_rest_is_read(write):
     path = write("a.csv", 'id,input\n1,"two\nlines"\n2\n3,x,y\n4,z\n')
 
     assert [f"{path}:4", f"{path}:5"] == [fault.where for fault in faults(path)]
-    assert [
-        fault.message for fault in faults(path)
-    ] == ["the row has 1 fields, the header has 2", "the row has 3 fields, the header has 2"]
+    assert [fault.message for fault in faults(path)] == [
+        "the row has 1 fields, the header has 2",
+        "the row has 3 fields, the header has 2",
+    ]
     assert [number for number, _ in records(path)] == [2, 6]
 
 
