@@ -58,7 +58,7 @@ def aggregate(suite: Suite, folder: RunFolder, *, scoring: str) -> RunSummary:
         },
         spent=spent(folder),
         fingerprints={**manifest.fingerprints, "suite": suite.sha256, "scoring": scoring},
-        warnings=tuple(warnings(table)),
+        warnings=(*manifest.notes, *warnings(table)),
         volatile=Volatile(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             host=platform.node(),

@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from evalharness.clients.settings import ClientSettings
 from evalharness.clients.stack import Asker, Shared, build_asker, open_client
@@ -19,14 +22,18 @@ from evalharness.spec.suite import Suite
 from evalharness.stages.aggregate import aggregate
 from evalharness.stages.arms import Arm
 from evalharness.stages.evidence import gather_evidence
-from evalharness.stages.generate import Tally, first_error, generate
+from evalharness.stages.generate import first_error, generate
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import Plan, heldout, make_plan
 from evalharness.stages.score import score
 from evalharness.store.keys import sha256_of
-from evalharness.store.runs import RunFolder
+from evalharness.store.runs import RunFolder, write_json
+
+if TYPE_CHECKING:
+    from evalharness.data.recordings import Recording
 
 DEFAULT_CONNECTIONS = 64
+NAMED_IDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ def execute(
     fresh = [arm for arm in arms if arm.run is None]
     shared = Shared()
     opened = [open_arm(suite, arm, options, shared) for arm in fresh]
-    asyncio.run(_generate_all(opened, report))
+    asyncio.run(_generate_all(opened, options, report))
     folders = {id(item.arm): item.plan.folder for item in opened}
     done: list[RunFolder] = []
     for arm in arms:
@@ -91,21 +98,41 @@ def _client_options(suite: Suite, arm: Arm, options: RunOptions) -> JsonObject:
     return given
 
 
-async def _generate_all(opened: Sequence[Opened], report: Report) -> list[Tally]:
+async def _generate_all(opened: Sequence[Opened], options: RunOptions, report: Report) -> None:
     """Every arm at once, so that a drifting provider hits all of them alike."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(generate(item.plan, item.asker, report, total=_total(item)))
-                for item in opened
-                if not item.plan.folder.complete
-            ]
-        return [task.result() for task in tasks]
+            for item in opened:
+                if not item.plan.folder.complete:
+                    group.create_task(_generate_one(item, options, report))
     except BaseExceptionGroup as errors:
         raise first_error(errors) from None
     finally:
         for item in opened:
             await item.asker.close()
+
+
+async def _generate_one(item: Opened, options: RunOptions, report: Report) -> None:
+    tally = await generate(item.plan, item.asker, report, total=_total(item))
+    recording = getattr(item.client, "recording", None)
+    whole = options.limit is None and options.shard is None
+    if (
+        recording is not None
+        and whole
+        and tally.asked - tally.kinds.get("missing", 0) < recording.n
+    ):
+        note_extra_ids(item.plan, recording)
+
+
+def note_extra_ids(plan: Plan, recording: Recording) -> None:
+    """Write into run.json which of a recording's ids the data lacks; they are left out."""
+    extra = recording.extra_ids(sample.id for sample in plan.source)
+    if not extra:
+        return
+    named = ", ".join(extra[:NAMED_IDS]) + (", ..." if len(extra) > NAMED_IDS else "")
+    note = f"the recording holds {len(extra)} ids that the data lacks; left out: {named}"
+    manifest = msgspec.structs.replace(plan.folder.manifest(), notes=(note,))
+    write_json(plan.folder.manifest_path, manifest)
 
 
 def _total(item: Opened) -> int | None:

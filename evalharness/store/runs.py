@@ -29,6 +29,7 @@ class Manifest(Record, frozen=True, kw_only=True):
 
     data: where the samples came from.  fingerprints: sha256 by name (data, prompt, generation,
     client), equal for two runs that ask the same questions of the same model.
+    notes: what was noticed while asking, for the report.
     """
 
     run: str
@@ -42,6 +43,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     shard: str | None = None
     reference: str = ""
     session: str = ""
+    notes: tuple[str, ...] = ()
     volatile: Volatile = Volatile()
     format: int = FORMAT
 
