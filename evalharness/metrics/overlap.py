@@ -3,14 +3,17 @@
 Reads: code strings (see text.codes).  Gives: counts a pair, F scores, the best reference an item.
 Depends on: text.codes, numpy.  Knows nothing of normalisation.
 
-Counting is one sort a side and one search, over all pairs of a batch: an n-gram of an item is one
-64-bit key (item, n-gram), and the answer's run of that key is looked up by the reference's.
+Counting is one sort over all pairs of a batch: every n-gram is a 64-bit key of its pair, itself and
+its side, so that an n-gram which both sides of a pair have stands beside itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
@@ -26,12 +29,16 @@ if TYPE_CHECKING:
 
     Integers: TypeAlias = NDArray[np.int64]
 
+Order: TypeAlias = Literal[1, 2]
 Statistic: TypeAlias = Literal["f1", "precision", "recall"]
 
+CHUNK_UNITS: Final = 32_000
+"""Words, answers set beside each of their references, that are counted together; measured best:
+the arrays stay in the processor's cache."""
+_GIANT_UNITS: Final = 2_000_000
 _CODE_BITS: Final = 21  # code points are below 2^21
-_CHUNK_TOKENS: Final = 400_000
-_CHUNK_PAIRS: Final = 1 << 16
-_MOST_REFERENCES: Final = 1 << 20  # pair numbers use the bits of a key above two codes
+_PAIR_SHIFT: Final = 2 * _CODE_BITS + 1  # above two codes and the side
+_MOST_REFERENCES: Final = 1 << 19  # pair numbers use the bits above the shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +81,17 @@ class Overlap:
         )
 
 
-def encode_pairs(items: Sequence[Item], table: CodeTable, judged: list[Judged]) -> Iterator[Pairs]:
+def encode_pairs(
+    items: Sequence[Item], table: CodeTable, judged: list[Judged], *, by_line: bool = False
+) -> Iterator[Pairs]:
     """The batch as runs of pairs of bounded size; what cannot be encoded is judged here.
 
     judged: one entry an item, in order; a reason is written for items without references and for
-    those with too many distinct words.
+    those with too many distinct words.  by_line: the lines of the texts will be asked for next.
     """
+    encode = partial(_joined_lines, table) if by_line else table.encode
     pairs = Pairs([], [], [], [])
-    tokens = 0
+    size = 0
     for index, item in enumerate(items):
         targets = item.sample.targets
         if not targets:
@@ -92,8 +102,8 @@ def encode_pairs(items: Sequence[Item], table: CodeTable, judged: list[Judged]) 
             continue
         table.begin()
         try:
-            answer = table.encode(item.text)
-            references = [table.encode(target) for target in targets]
+            answer = encode(item.text)
+            references = [encode(target) for target in targets]
         except TooManyTokens as error:
             judged[index] = Unscored(reason=str(error))
             continue
@@ -101,54 +111,97 @@ def encode_pairs(items: Sequence[Item], table: CodeTable, judged: list[Judged]) 
         pairs.answers.append(answer)
         pairs.references.extend(references)
         pairs.items.append(index)
-        tokens += len(answer) + sum(map(len, references))
-        if tokens > _CHUNK_TOKENS or len(pairs.references) > _CHUNK_PAIRS:
+        size += (len(answer) + 1) * len(references) + sum(map(len, references))
+        if size > CHUNK_UNITS:
             yield pairs
-            pairs, tokens = Pairs([], [], [], []), 0
+            pairs, size = Pairs([], [], [], []), 0
     if pairs.items:
         yield pairs
 
 
-def count_overlap(pairs: Pairs, order: Literal[1, 2]) -> Overlap:
+def _joined_lines(table: CodeTable, text: str) -> str:
+    """The codes of a text, by way of its lines if it has several."""
+    return "".join(table.encode_lines(text)) if "\n" in text else table.encode(text)
+
+
+def count_overlap(pairs: Pairs, order: Order) -> Overlap:
     """Shared n-grams of every pair, each counted as often as both sides have it.
 
     order: 1 for words, 2 for neighbouring words.
     """
     owner_p = np.array(pairs.owner_p, dtype=np.int64)
-    answer_keys, answer_units = _keys(pairs.answers, order)
-    answer_keys.sort()
-    answer_runs, answer_counts = _runs(answer_keys)
-    reference_keys, reference_units = _keys(pairs.references, order)
-    reference_keys.sort()
-    reference_runs, reference_counts = _runs(reference_keys)
-    pair_of_run = reference_runs >> (2 * _CODE_BITS)
-    grams = reference_runs & ((1 << 2 * _CODE_BITS) - 1)
-    wanted = (owner_p[pair_of_run] << (2 * _CODE_BITS)) | grams
-    place = np.searchsorted(answer_runs, wanted)
-    place[place == len(answer_runs)] = 0
-    hit = answer_runs[place] == wanted if len(answer_runs) else np.zeros(len(wanted), dtype=bool)
-    both = np.minimum(answer_counts[place[hit]], reference_counts[hit])
-    shared_p = np.bincount(pair_of_run[hit], weights=both, minlength=len(owner_p))
-    return Overlap(shared_p.astype(np.int64), answer_units[owner_p], reference_units)
+    answer_units = _units(pairs.answers, order)[owner_p]
+    reference_units = _units(pairs.references, order)
+    if answer_units.sum() + reference_units.sum() > _GIANT_UNITS:
+        shared_p = _count_one_by_one(pairs, order)
+    else:
+        shared_p = _count_together(pairs, order)
+    return Overlap(shared_p, answer_units, reference_units)
 
 
-def _keys(texts: Sequence[str], order: Literal[1, 2]) -> tuple[Integers, Integers]:
-    """Key (text, n-gram) of every n-gram of every text, and the number of n-grams a text."""
+def _count_together(pairs: Pairs, order: Order) -> Integers:
+    """Shared n-grams [p] by one sort of the n-grams of all pairs.
+
+    A key is (pair, n-gram, side); a shared n-gram is where the two sides of one key meet.
+    """
+    several = len(pairs.owner_p) > len(pairs.answers)
+    answers = [pairs.answers[owner] for owner in pairs.owner_p] if several else pairs.answers
+    keys = np.concatenate((_keys(answers, order), _keys(pairs.references, order) | 1))
+    keys.sort()
+    meeting = np.flatnonzero(keys[1:] ^ keys[:-1] == 1)
+    n_pairs = len(pairs.references)
+    shared_p = np.bincount(keys[meeting] >> _PAIR_SHIFT, minlength=n_pairs)
+    inside = meeting[(meeting > 0) & (meeting < len(keys) - 2)]
+    more = inside[
+        (keys[inside - 1] == keys[inside]) & (keys[inside + 2] == keys[inside + 1])
+    ]  # n-grams that both sides have twice or more
+    if len(more):
+        answer_counts = more + 1 - np.searchsorted(keys, keys[more], side="left")
+        reference_counts = np.searchsorted(keys, keys[more + 1], side="right") - more - 1
+        extra = np.minimum(answer_counts, reference_counts) - 1
+        pair = keys[more] >> _PAIR_SHIFT
+        shared_p += np.bincount(pair, weights=extra, minlength=n_pairs).astype(np.int64)
+    return shared_p
+
+
+def _count_one_by_one(pairs: Pairs, order: Order) -> Integers:
+    """Shared n-grams [p] without setting an answer beside each of its references.
+
+    For giants: a long answer with thousands of references would fill the memory.
+    """
+    shared_p = np.zeros(len(pairs.references), dtype=np.int64)
+    counts: Counter[str] = Counter()
+    current = -1
+    for pair, (owner, reference) in enumerate(zip(pairs.owner_p, pairs.references, strict=True)):
+        if owner != current:
+            counts, current = Counter(_grams(pairs.answers[owner], order)), owner
+        wanted = Counter(_grams(reference, order))
+        shared_p[pair] = sum(min(count, counts[gram]) for gram, count in wanted.items())
+    return shared_p
+
+
+def _grams(codes: str, order: Order) -> Iterable[str]:
+    """The n-grams of a code string."""
+    return codes if order == 1 else map(operator.add, codes, codes[1:])
+
+
+def _units(texts: Sequence[str], order: Order) -> Integers:
+    """The number of n-grams of every text."""
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    return lengths if order == 1 else np.maximum(lengths - 1, 0)
+
+
+def _keys(texts: Sequence[str], order: Order) -> Integers:
+    """Key (text, n-gram, 0) of every n-gram of every text."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype="<u4").astype(np.int64)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     text_of_code = np.repeat(np.arange(len(texts), dtype=np.int64), lengths)
     if order == 1:
-        return (text_of_code << (2 * _CODE_BITS)) | codes, lengths
+        return (text_of_code << _PAIR_SHIFT) | (codes << 1)
     inside = text_of_code[1:] == text_of_code[:-1]
-    keys = (text_of_code[1:] << (2 * _CODE_BITS)) | (codes[:-1] << _CODE_BITS) | codes[1:]
-    return keys[inside], np.maximum(lengths - 1, 0)
-
-
-def _runs(keys: Integers) -> tuple[Integers, Integers]:
-    """The distinct keys of a sorted array and how often each stands there."""
-    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))[: len(keys)])
-    counts = np.diff(np.concatenate((starts, [len(keys)])))
-    return keys[starts], counts
+    grams = (codes[:-1] << _CODE_BITS) | codes[1:]
+    keys: Integers = ((text_of_code[1:] << _PAIR_SHIFT) | (grams << 1))[inside]
+    return keys
 
 
 def best_of_references(pairs: Pairs, overlap: Overlap, which: Statistic) -> Array:

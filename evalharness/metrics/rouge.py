@@ -10,7 +10,8 @@ ROUGE-L here is over the whole text; ROUGE-Lsum (`rouge_lsum`) is by line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from evalharness.metrics.overlap import (
 )
 from evalharness.records import Item, Sample
 from evalharness.text.codes import code_table
-from evalharness.text.tokenize import TOKENIZERS, dropped_share
+from evalharness.text.tokenize import SPACERS, dropped_share
 
 _STATISTICS: tuple[Statistic, ...] = ("f1", "precision", "recall")
 _ADVICE_SAMPLES = 200
@@ -43,6 +44,7 @@ class RougeMetric(MeanMetric):
     """
 
     rouge_type: str = ""
+    by_line: bool = False
 
     def __init__(
         self,
@@ -53,8 +55,7 @@ class RougeMetric(MeanMetric):
         impl: str = "own",
     ) -> None:
         self.stemmer = yes_no("stemmer", stemmer)
-        words = tuple(name for name in TOKENIZERS if name != "squad")
-        self.tokenizer = choice("tokenizer", tokenizer, words)
+        self.tokenizer = choice("tokenizer", tokenizer, tuple(SPACERS))
         self.statistic: Statistic = next(
             name for name in _STATISTICS if name == choice("statistic", statistic, _STATISTICS)
         )
@@ -74,7 +75,7 @@ class RougeMetric(MeanMetric):
             return reference_scores(items, self)
         judged: list[Judged] = [0.0] * len(items)
         table = code_table(self.tokenizer, stemmed=self.stemmer)
-        for pairs in encode_pairs(items, table, judged):
+        for pairs in encode_pairs(items, table, judged, by_line=self.by_line):
             scores = best_of_references(pairs, self.overlap(pairs, items), self.statistic)
             for index, score in zip(pairs.items, scores.tolist(), strict=True):
                 judged[index] = score
@@ -143,32 +144,36 @@ class RougeLsum(RougeMetric):
 
     name = "rouge_lsum"
     rouge_type = "rougeLsum"
+    by_line = True
 
     def overlap(self, pairs: Pairs, items: Sequence[Item], /) -> Overlap:
         """Hits of the summary-level common subsequence."""
         from evalharness.metrics.rouge_lsum import summary_hits
 
-        overlap = subsequence_overlap(pairs)
         table = code_table(self.tokenizer, stemmed=self.stemmer)
-        start = 0
+        whole = 0
+        by_line: dict[int, int] = {}
         for index in pairs.items:
             text, targets = items[index].text, items[index].sample.targets
-            for pair, target in enumerate(targets, start):
+            for pair, target in enumerate(targets, whole):
                 if "\n" in text or "\n" in target:
-                    overlap.shared_p[pair] = summary_hits(target, text, table)
-            start += len(targets)
-        return overlap
+                    by_line[pair] = summary_hits(target, text, table)
+            whole += len(targets)
+        return subsequence_overlap(pairs, by_line)
 
 
-def subsequence_overlap(pairs: Pairs) -> Overlap:
-    """The length of the longest common subsequence of every pair, by rapidfuzz."""
+def subsequence_overlap(pairs: Pairs, known: Mapping[int, int] = MappingProxyType({})) -> Overlap:
+    """The length of the longest common subsequence of every pair, by rapidfuzz.
+
+    known: pair -> its count, for those that are counted otherwise.
+    """
     from rapidfuzz.distance import LCSseq
 
     similarity = LCSseq.similarity
     answers = pairs.answers
     shared = [
-        similarity(reference, answers[owner])
-        for reference, owner in zip(pairs.references, pairs.owner_p, strict=True)
+        known[pair] if pair in known else similarity(reference, answers[owner])
+        for pair, (reference, owner) in enumerate(zip(pairs.references, pairs.owner_p, strict=True))
     ]
     lengths_a = np.fromiter(map(len, answers), dtype=np.int64, count=len(answers))
     lengths_p = np.fromiter(map(len, pairs.references), dtype=np.int64, count=len(shared))

@@ -11,15 +11,21 @@ goes to the previous answer word exactly where that bit is 0 and the words diffe
 in a column is its highest 0 bit or matching word below, whichever is higher: one big-integer
 operation a column instead of a table of m x n cells.
 Answer words that stand nowhere in the reference line are columns too: leaving them out would
-choose another one of the longest subsequences, and so another union.
+choose another one of the longest subsequences, and so another union.  But a run of them stops
+where one does, so only the matching columns are looked at, with whether a gap follows each.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
+from typing import TypeAlias
 
 from evalharness.text.codes import CodeTable
+
+Column: TypeAlias = tuple[int, int]
+"""Where an answer word stands, and the places in the reference line where it stands, as bits."""
 
 
 def summary_hits(reference: str, answer: str, table: CodeTable) -> int:
@@ -28,59 +34,78 @@ def summary_hits(reference: str, answer: str, table: CodeTable) -> int:
     A word counts at most as often as the answer has it.
     """
     table.begin()
-    answer_lines = [table.encode(line) for line in answer.split("\n") if line]
-    budget = Counter("".join(answer_lines))
-    distinct = list(dict.fromkeys(line for line in answer_lines if line))
-    hits = 0
-    for line in reference.split("\n"):
-        codes = table.encode(line)
-        if not codes:
-            continue
-        for code in union_subsequence(codes, distinct):
-            if budget[code] > 0:
-                budget[code] -= 1
-                hits += 1
-    return hits
+    encoded = table.encode_lines(answer)
+    distinct = list(dict.fromkeys(encoded))  # a line that comes again changes no union
+    whole, ends = "".join(distinct), list(accumulate(map(len, distinct)))
+    union: list[str] = []
+    for codes in table.encode_lines(reference):
+        places = union_subsequence(codes, whole, ends)
+        if places:
+            union += [code for place, code in enumerate(codes) if places >> place & 1]
+    if len(set(union)) == len(union):  # no word twice, so none more often than the answer has it
+        return len(union)
+    return (Counter(union) & Counter("".join(encoded))).total()
 
 
-def union_subsequence(reference: str, lines: Sequence[str]) -> list[str]:
-    """The reference's codes that stand in its common subsequence with at least one line."""
+def union_subsequence(reference: str, answer: str, ends: Sequence[int]) -> int:
+    """The places, as bits, of a reference line in its common subsequences with the answer's lines.
+
+    answer: the codes of its lines, end to end.  ends: one past the last place of each line.
+    """
     masks: dict[str, int] = {}
-    for place, code in enumerate(reference):
-        masks[code] = masks.get(code, 0) | (1 << place)
-    union = 0
-    everything = (1 << len(reference)) - 1
-    for line in lines:
-        union |= _matched_bits(masks, line, everything)
-        if union == everything:
+    bit = 1
+    for code in reference:
+        masks[code] = masks.get(code, 0) | bit
+        bit <<= 1
+    columns: list[Column] = []
+    for code, mask in masks.items():
+        place = answer.find(code)
+        while place >= 0:
+            columns.append((place, mask))
+            place = answer.find(code, place + 1)
+    columns.sort()
+    union = line = 0
+    group: list[Column] = []
+    for column in columns:
+        if column[0] >= ends[line]:
+            if group:
+                union |= _matched_bits(group, ends[line], bit - 1)
+            group = []
+            while column[0] >= ends[line]:
+                line += 1
+        group.append(column)
+    return union | _matched_bits(group, ends[line], bit - 1) if group else 0
+
+
+def _matched_bits(columns: Sequence[Column], end: int, everything: int) -> int:
+    """The reference places, as bits, of the subsequence that rouge-score would read out.
+
+    columns: the matching columns of one line, ascending.  end: one past the line's last place.
+    """
+    ascending = 0
+    for _, mask in columns:  # words that stand once in the line, in its order: all are in it
+        if mask <= ascending or mask & (mask - 1):
             break
-    return [code for place, code in enumerate(reference) if union >> place & 1]
-
-
-def _matched_bits(masks: dict[str, int], line: str, everything: int) -> int:
-    """The reference places, as bits, of the subsequence that rouge-score would read out."""
-    columns: list[tuple[int, int]] = []
+        ascending |= mask
+    else:
+        return ascending
+    zeros = []
     row = everything
-    previous = -1
-    for code in line:
-        mask = masks.get(code, 0)
-        if mask:
-            common = row & mask
-            row = (row + common | row - common) & everything
-        elif not previous:
-            continue  # a second column in a row without a match stops at the same place
-        columns.append((mask, mask | row ^ everything))
-        previous = mask
+    for _, mask in columns:
+        common = row & mask
+        row = (row + common | row - common) & everything
+        zeros.append(row ^ everything)
     matched = 0
     below = everything
-    for mask, stops in reversed(columns):
-        stops &= below  # noqa: PLW2901  (the column, cut to what is still ahead)
-        if not stops:
+    for (place, mask), zero in zip(reversed(columns), reversed(zeros), strict=True):
+        if end - place > 1:  # words without a match in between: they stop at the highest zero
+            below = (1 << (zero & below).bit_length()) - 1
+        stop = ((mask | zero) & below).bit_length()
+        if not stop:
             break
-        stop = 1 << (stops.bit_length() - 1)
-        if mask & stop:
-            matched |= stop
-            below = stop - 1
-        else:
-            below = (stop << 1) - 1
+        if mask >> (stop - 1) & 1:
+            matched |= 1 << (stop - 1)
+            stop -= 1
+        below = (1 << stop) - 1
+        end = place
     return matched

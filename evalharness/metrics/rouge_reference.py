@@ -14,7 +14,7 @@ from evalharness.errors import MissingExtra
 from evalharness.metrics.base import NO_TARGET, Judged
 from evalharness.records import Item
 from evalharness.text.porter import stem_token
-from evalharness.text.tokenize import TOKENIZERS
+from evalharness.text.tokenize import Token, tokens
 
 if TYPE_CHECKING:
     from evalharness.metrics.rouge import RougeMetric
@@ -27,10 +27,10 @@ class _NamedTokenizer:
     name: str
     stemmed: bool
 
-    def tokenize(self, text: str) -> list[str | bytes]:
+    def tokenize(self, text: str) -> Sequence[Token]:
         """The tokens of a text."""
-        tokens = TOKENIZERS[self.name](text)
-        return [stem_token(token) for token in tokens] if self.stemmed else tokens
+        found = tokens(text, self.name)
+        return [stem_token(token) for token in found] if self.stemmed else found
 
 
 def reference_scores(items: Sequence[Item], metric: RougeMetric) -> list[Judged]:

@@ -20,15 +20,14 @@ from typing import Any, Final
 
 from evalharness.contracts import MetricKind
 from evalharness.metrics.base import NO_TARGET, Judged, MeanMetric, choice
-from evalharness.metrics.overlap import Pairs, count_overlap
+from evalharness.metrics.overlap import CHUNK_UNITS, Pairs, count_overlap
 from evalharness.records import Unscored
-from evalharness.text.codes import CodeTable, TooManyTokens, code_table
+from evalharness.text.codes import CodeTable, TooManyTokens, squad_table
 
 _VARIANTS: Final = ("v1", "v2", "coqa")
 _NO_ANSWER_HINT: Final = Unscored(
     reason="the sample has no reference answer; if that means unanswerable, say variant: v2"
 )
-_CHUNK_TOKENS: Final = 400_000
 
 
 class _SquadMetric(MeanMetric):
@@ -43,7 +42,7 @@ class _SquadMetric(MeanMetric):
 
     def values(self, items: Sequence[Any]) -> Sequence[Judged]:  # Any: Item
         """One score an answer."""
-        table = code_table("squad")
+        table = squad_table()
         judged: list[Judged] = [0.0] * len(items)
         pending: list[tuple[int, str, list[str]]] = []
         size = 0
@@ -53,14 +52,18 @@ class _SquadMetric(MeanMetric):
                 judged[index] = _NO_ANSWER_HINT if self.variant == "v1" else NO_TARGET
                 continue
             table.begin()
+            text = item.text
             try:
-                answer, references = self.encode(table, item.text, targets)
+                if text in targets and self.variant != "coqa" and table.encode(text):
+                    judged[index] = 1.0  # no other reference can do better
+                    continue
+                answer, references = self.encode(table, text, targets)
             except TooManyTokens as error:
                 judged[index] = Unscored(reason=str(error))
                 continue
             pending.append((index, answer, references))
-            size += len(answer) + sum(map(len, references)) + len(references)
-            if size > _CHUNK_TOKENS:
+            size += (len(answer) + 1) * len(references) + sum(map(len, references))
+            if size > CHUNK_UNITS:
                 self.score(pending, judged)
                 pending, size = [], 0
         self.score(pending, judged)

@@ -1,22 +1,23 @@
 """Texts as strings of codes: one code point per token, so that comparing words is comparing chars.
 
 Reads: texts.  Gives: code strings, comparable within one generation of a table.
-Depends on: tokenize, porter.  Knows nothing of metrics.
+Depends on: normalize, tokenize, porter.  Knows nothing of metrics.
 
 Native code compares strings of characters many times faster than lists of words: the longest
 common subsequence of two code strings is that of their words.  A table remembers the codes of
-recent texts, so that several metrics over one batch tokenise it once; both its memories are
-bounded, and what they hold changes no result.
+recent texts, so that several metrics over one batch tokenise it once; its memories are bounded,
+and what they hold changes no result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Final
 
+from evalharness.text.normalize import ARTICLES, squad_spaced
 from evalharness.text.porter import stem_token
-from evalharness.text.tokenize import TOKENIZERS, Token, Tokenizer
+from evalharness.text.tokenize import SPACERS, Spacer, Token
 
 MAX_TOKENS: Final = 1 << 14
 """Distinct tokens kept between samples: about 4 MB."""
@@ -35,8 +36,8 @@ class TooManyTokens(ValueError):
 class _Codes(dict[Token, str]):
     """Token -> its code, given out on first sight; folded tokens share the code of their stem."""
 
-    def __init__(self, fold: Callable[[Token], Token] | None) -> None:
-        super().__init__()
+    def __init__(self, fold: Callable[[Token], Token] | None, skip: Iterable[Token]) -> None:
+        super().__init__(dict.fromkeys(skip, ""))
         self._fold = fold
         self._given: dict[Token, str] = {}
 
@@ -56,20 +57,37 @@ class _Codes(dict[Token, str]):
 class CodeTable:
     """Encodes texts with one tokeniser; see the module's header.
 
+    fold: token -> the form that it is compared by.  skip: tokens that count for nothing.
     Call `begin` before each sample: codes of texts encoded since the last `begin` are comparable.
     """
 
-    def __init__(self, tokenize: Tokenizer, fold: Callable[[Token], Token] | None = None) -> None:
-        self._tokenize = tokenize
+    def __init__(
+        self,
+        spacer: Spacer,
+        fold: Callable[[Token], Token] | None = None,
+        skip: Iterable[Token] = (),
+    ) -> None:
+        self._spacer = spacer
         self._fold = fold
-        self._codes = _Codes(fold)
+        self._skip = frozenset(skip)
+        self._codes = _Codes(fold, self._skip)
         self._texts: dict[str, str] = {}
+        self._lines: dict[str, Sequence[str]] = {}
 
     def begin(self) -> None:
         """Forget everything if the vocabulary has grown past its bound."""
         if len(self._codes) > MAX_TOKENS:
-            self._codes = _Codes(self._fold)
-            self._texts.clear()
+            self.forget_all()
+
+    def forget_texts(self) -> None:
+        """Forget the texts, not the vocabulary; changes no result."""
+        self._texts.clear()
+        self._lines.clear()
+
+    def forget_all(self) -> None:
+        """Forget the texts and the vocabulary: a new generation of codes."""
+        self.forget_texts()
+        self._codes = _Codes(self._fold, self._skip)
 
     def encode(self, text: str) -> str:
         """One character a token, in order; an empty string for a text without tokens.
@@ -79,18 +97,41 @@ class CodeTable:
         known = self._texts.get(text)
         if known is not None:
             return known
-        codes = "".join(map(self._codes.__getitem__, self._tokenize(text)))
+        codes = "".join(map(self._codes.__getitem__, self._spacer(text).split()))
         if len(text) <= MAX_TEXT_LENGTH:
             if len(self._texts) >= MAX_TEXTS:
                 self._texts.clear()
             self._texts[text] = codes
         return codes
 
+    def encode_lines(self, text: str) -> Sequence[str]:
+        """The codes of each line of a text; together they are `encode(text)`."""
+        known = self._lines.get(text)
+        if known is not None:
+            return known
+        code_of = self._codes.__getitem__
+        spaced = self._spacer(text)
+        parts: Sequence[Token] = (
+            spaced.split(b"\n") if isinstance(spaced, bytes) else spaced.split("\n")
+        )
+        lines = ["".join(map(code_of, part.split())) for part in parts]
+        if len(text) <= MAX_TEXT_LENGTH:
+            if len(self._lines) >= MAX_TEXTS:
+                self._lines.clear()
+            self._lines[text] = lines
+        return lines
+
 
 @cache
 def code_table(tokenizer: str, *, stemmed: bool = False) -> CodeTable:
     """The process's shared table of a tokeniser, with or without Porter stems.
 
-    tokenizer: a name of `tokenize.TOKENIZERS`; KeyError otherwise.
+    tokenizer: a name of `tokenize.SPACERS`; KeyError otherwise.
     """
-    return CodeTable(TOKENIZERS[tokenizer], stem_token if stemmed else None)
+    return CodeTable(SPACERS[tokenizer], stem_token if stemmed else None)
+
+
+@cache
+def squad_table() -> CodeTable:
+    """The process's shared table of SQuAD's normalised words; articles have no code."""
+    return CodeTable(squad_spaced, skip=ARTICLES)
