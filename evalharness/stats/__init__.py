@@ -18,7 +18,7 @@ ratio         cost, tokens, mean latency: `ratio_effect(candidate, baseline)`; p
               `rate_effect`, `rate_difference_effect`
 corpus        functions of sums (BLEU): `corpus_effect`, `paired_corpus_effect`, `bootstrap_effect`
 quantile      p50, p95: `quantile_effect(values, q)`, `quantile_ratio_effect(c, b, q)`
-intervals     one rate: `Proportion(successes, n)`, `proportion_of(outcomes)`, `wilson_interval`, ...
+intervals     one rate: `Proportion(successes, n)`, `proportion_of(marks)`, `wilson_interval`, ...
 estimate      one arm's number: `estimate_proportion`, `estimate_mean`, `estimate_rate`,
               `estimate_corpus`, `estimate_quantile`; any effect: `estimated(effect, level=)`
 permutation   `sign_flip_test`, `approximate_randomisation`

@@ -53,7 +53,7 @@ class MeanEffect:
     value: float
     se: float
     se_jackknife: float
-    df: int
+    df: float
     skew_term: float
     n: int
     n_clusters: int
