@@ -36,7 +36,7 @@ class Output:
 
 OUT = click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     default=Path("runs"),
     show_default=True,
     help="Folder that holds runs.",

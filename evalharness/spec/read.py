@@ -173,8 +173,9 @@ def convert(raw: dict[str, Any], kind: type[Spec], path: Path, text: str) -> Spe
 
 def _fields_at(kind: Any, inside: str) -> list[str]:
     """The keys known at a path like "policy.gates[2]"."""
-    for part in re.findall(r"[^.\[\]]+", re.sub(r"\[[^\]]*\]", ".[]", inside)) if inside else []:
-        kind = _unwrap(kind) if part == "[]" else _field_type(_unwrap_optional(kind), part)
+    for part in re.findall(r"\[[^\]]*\]|[^.\[\]]+", inside):
+        inner = part.startswith("[")
+        kind = _unwrap(kind) if inner else _field_type(_unwrap_optional(kind), part)
     kind = _unwrap_optional(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return [field.encode_name for field in msgspec.structs.fields(kind)]

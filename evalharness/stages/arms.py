@@ -67,7 +67,7 @@ def resolve(reference: str, *, suite: str = "") -> Arm:
     recording = _named_recording(reference, suite)
     if recording is not None:
         return _from_file(recording, reference)
-    return _from_provider(reference, list(named))
+    return _from_provider(reference, [*named, *recording_names(suite)])
 
 
 def _from_file(path: Path, reference: str) -> Arm:
@@ -114,6 +114,16 @@ def _named_recording(reference: str, suite: str) -> Path | None:
                 if path.is_file():
                     return path
     return None
+
+
+def recording_names(suite: str) -> list[str]:
+    """Recordings below `baselines/<suite>/`, by the name they may be called by."""
+    return [
+        _stem(path)
+        for root in roots("baselines")
+        for path in sorted((root / suite).glob("*.jsonl*"))
+        if suite
+    ]
 
 
 def _from_provider(reference: str, names: Sequence[str]) -> Arm:

@@ -22,10 +22,11 @@ from evalharness.spec.suite import Suite
 from evalharness.stages.aggregate import aggregate
 from evalharness.stages.arms import Arm
 from evalharness.stages.evidence import gather_evidence
+from evalharness.stages.extraction import build_extractor
 from evalharness.stages.generate import first_error, generate
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import Plan, heldout, make_plan
-from evalharness.stages.score import score
+from evalharness.stages.score import score, suite_metrics
 from evalharness.store.keys import sha256_of
 from evalharness.store.runs import RunFolder, write_json
 
@@ -54,6 +55,7 @@ def execute(
     Raises UsageError, SpecError, DataError, ClientError, BudgetExceeded, WriteError; whatever was
     answered before stays journalled and the same call resumes.
     """
+    check_scoring(suite)
     fresh = [arm for arm in arms if arm.run is None]
     shared = Shared()
     opened = [open_arm(suite, arm, options, shared) for arm in fresh]
@@ -67,6 +69,12 @@ def execute(
         finish(suite, folder, options, report)
         done.append(folder)
     return done
+
+
+def check_scoring(suite: Suite) -> None:
+    """Refuse a metric, an option or an extraction rule that fails, before anything is asked."""
+    suite_metrics(suite)
+    build_extractor(suite.extract, where=f"{suite.base}/suite.yaml")
 
 
 def open_arm(suite: Suite, arm: Arm, options: RunOptions, shared: Shared) -> Opened:
