@@ -120,13 +120,12 @@ class _SampleCheck:
         number = row.number
         if is_squad(row.values):  # an article has hundreds of questions: count those
             self.place, number = f"{self._where}: question ", self._n_samples
-        if not self._seen.add(sample.id):
-            if is_named_by_content(sample):
-                said = "the same sample stands in the file before, and neither has an id"
-                self._add("error", "duplicate", number, said, "remove one of them")
-                return
-            said = f"the id {sample.id!r} stands in the file before"
-            self._add("error", "duplicate", number, said, "give every sample its own id")
+        is_new = self._seen.add(sample.id)
+        if not is_new:
+            named = is_named_by_content(sample)
+            said = "the same sample, without an id," if named else f"the id {sample.id!r}"
+            mend = "remove one of them" if named else "give every sample its own id"
+            self._add("error", "duplicate", number, f"{said} stands in the file before", mend)
         spoken = spoken_text(sample)
         system = any(message.content for message in sample.messages)
         if not spoken.strip() and not system:
@@ -139,7 +138,8 @@ class _SampleCheck:
         impossible = sample.metadata.get("is_impossible") is True
         judged = sample.targets or sample.code or sample.target_tool_calls or impossible
         self._n_unjudged += not judged
-        self._questions.add(number, asked_text(sample), judged_text(sample))
+        if is_new:
+            self._questions.add(number, asked_text(sample), judged_text(sample))
         self.spoken.add(number, spoken)
 
     def _text(self, number: int, name: str, text: str) -> None:

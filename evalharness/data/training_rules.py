@@ -9,6 +9,7 @@ defines them.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -63,9 +64,9 @@ def format_of_row(values: Mapping[str, object]) -> str | None:
 
 
 def has_training_column(values: Mapping[str, object]) -> bool:
-    """Whether any column is one of a training format (`input` alone is anyone's)."""
+    """Whether any column is, or nearly is, one of a training format (`input` is anyone's)."""
     known = {column for columns in FORMATS.values() for column in columns} - {"input"}
-    return not known.isdisjoint(values)
+    return any(difflib.get_close_matches(name, known, n=1, cutoff=0.85) for name in values)
 
 
 def row_faults(values: JsonObject, fmt: str) -> Iterator[Fault]:
