@@ -1,0 +1,409 @@
+"""The walls around programs: namespaces, Landlock, or none; one class for each kind.
+
+Reads: the settings.  Gives: open_room(), whose rooms fork, lock, clean and watch programs.
+Depends on: linux, seccomp, view, watch.  Knows nothing of jobs, tests or verdicts.
+
+A room is entered once, by the zygote; every program is forked into it, locks itself down before it
+reads a line of foreign code, and leaves nothing: `clean` runs after the program's last process died.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sys
+from typing import Protocol
+
+from . import linux, seccomp, view
+from .settings import Order, Settings
+from .watch import Watch
+
+INODES = 1024
+_INSIDE_ID = 1000
+_NAMESPACES = (
+    linux.CLONE_NEWUSER
+    | linux.CLONE_NEWNS
+    | linux.CLONE_NEWPID
+    | linux.CLONE_NEWNET
+    | linux.CLONE_NEWIPC
+    | linux.CLONE_NEWUTS
+    | linux.CLONE_NEWCGROUP
+)
+
+
+class Room(Protocol):
+    """What the zygote asks of a kind of walls."""
+
+    watch: Watch | None
+
+    def enter(self) -> None:
+        """Put this process behind the walls. Raises OSError naming what failed."""
+        ...
+
+    def prepare(self, order: Order) -> None:
+        """Make an empty work folder of the ordered size, if the one there is not that."""
+        ...
+
+    def fork(self) -> int:
+        """Fork one program; 0 in the program, its pid in the zygote."""
+        ...
+
+    def lock(self, order: Order) -> None:
+        """In the program: give up everything that is not the program's."""
+        ...
+
+    def lock_checker(self) -> None:
+        """In the checker, right after its fork: a jail of its own."""
+        ...
+
+    def end(self, pid: int) -> None:
+        """Kill a program and all that it started."""
+        ...
+
+    def clean(self) -> None:
+        """Once it is dead: leave no file of it."""
+        ...
+
+    def disk_exceeded(self, order: Order) -> bool:
+        """Whether the work folder holds more than ordered; False where a mount sees to it."""
+        ...
+
+
+def open_room(settings: Settings) -> Room:
+    """The room that the settings name, not yet entered."""
+    if settings.room == "ns":
+        return NamespaceRoom(settings)
+    return FolderRoom(settings)
+
+
+def set_limits(order: Order) -> None:
+    """Bind this process and its children to what an order allows, except for time asleep."""
+    cpu_s = max(1, -(-order.cpu_ms // 1000))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_bytes, order.file_bytes))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (order.descriptors, order.descriptors))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":  # elsewhere these are refused, or count what they should not
+        resource.setrlimit(resource.RLIMIT_AS, (order.memory_bytes, order.memory_bytes))
+
+
+def limit_processes(order: Order) -> None:
+    """Bind the number of processes; only where the uid is counted apart, in a user namespace.
+
+    The zygote and the checker are counted too.
+    """
+    count = order.processes + 2
+    resource.setrlimit(resource.RLIMIT_NPROC, (count, count))
+
+
+def drop_to(uid: int) -> None:
+    """Become a user who owns nothing, with no groups. Raises OSError."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+class NamespaceRoom:
+    """Namespaces of every kind, and a fresh pid namespace for each program."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.watch: Watch | None = None
+        self._own_pids = -1
+        self._size = 0
+        self._untouched: tuple[object, ...] = ()
+        self._filter = seccomp.program_filter()
+
+    def enter(self) -> None:
+        """Build the view, change user, unshare, and go on as process 1 of the new namespace.
+
+        Root builds the view before it drops its uid, since the interpreter may lie where only
+        root can look; nobody else's code has run by then.  The caller's process stays outside
+        and waits; the one that returns is its child.
+        """
+        proc_fd = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        folders = list(self._settings.folders)
+        uid = self._settings.uid
+        if uid is None:
+            self._unshare_as_user(proc_fd)
+            view.build(folders)
+        else:
+            linux.unshare(linux.CLONE_NEWNS)
+            view.build(folders)
+            if self._settings.join == "root":
+                self._unshare_with_root(proc_fd, uid)
+            else:
+                drop_to(uid)
+                linux.prctl(linux.PR_SET_DUMPABLE, 1)  # or the id maps could not be written
+                self._unshare_as_user(proc_fd)
+        if self._settings.relocate:
+            view.relocate(*self._settings.relocate)
+        self._become_first_process()
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)
+        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+        self._own_pids = _open_own_pids(proc_fd)
+        linux.install_filter(seccomp.base_filter())
+        try:
+            self.watch = Watch(proc_fd)
+        except OSError:  # a /proc that hides processes: the memory of children is not summed
+            self.watch = None
+
+    def _unshare_as_user(self, proc_fd: int) -> None:
+        uid, gid = os.geteuid(), os.getegid()
+        linux.unshare(_NAMESPACES)
+        _write_at(proc_fd, "self/setgroups", "deny")
+        _write_at(proc_fd, "self/uid_map", f"{_INSIDE_ID} {uid} 1")
+        _write_at(proc_fd, "self/gid_map", f"{_INSIDE_ID} {gid} 1")
+
+    def _unshare_with_root(self, proc_fd: int, uid: int) -> None:
+        """For hosts that let only root make user namespaces: a helper that is still root maps us.
+
+        This process leaves root's uid as soon as the map is there.
+        """
+        os.setgroups([])
+        target = os.readlink("self", dir_fd=proc_fd)
+        ready_r, ready_w = os.pipe()
+        helper = os.fork()
+        if helper == 0:
+            os.close(ready_w)
+            os.read(ready_r, 1)
+            try:
+                for kind in ("uid_map", "gid_map"):
+                    _write_at(proc_fd, f"{target}/{kind}", f"{_INSIDE_ID} {uid} 1")
+            except OSError:
+                os._exit(1)
+            os._exit(0)
+        os.close(ready_r)
+        linux.unshare(_NAMESPACES)
+        os.write(ready_w, b"1")
+        os.close(ready_w)
+        if os.waitpid(helper, 0)[1] != 0:
+            raise PermissionError(1, "root's helper could not write the id maps")
+        os.setresgid(_INSIDE_ID, _INSIDE_ID, _INSIDE_ID)
+        os.setresuid(_INSIDE_ID, _INSIDE_ID, _INSIDE_ID)
+
+    def _become_first_process(self) -> None:
+        pid = os.fork()
+        if pid:
+            os.closerange(0, 1024)
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def prepare(self, order: Order) -> None:
+        """Keep the mount if it has the ordered size: it is known to be empty."""
+        if self._size != order.disk_bytes:
+            self._mount(order.disk_bytes)
+
+    def _mount(self, disk_bytes: int) -> None:
+        if self._size:
+            os.chdir("/")
+            linux.unmount(view.WORK)
+        view.mount_work(disk_bytes, INODES)
+        self._size = disk_bytes
+        self._untouched = _state(view.WORK)
+
+    def fork(self) -> int:
+        """One fork into a fresh pid namespace; then point back at our own for the next."""
+        linux.unshare(linux.CLONE_NEWPID)
+        pid = os.fork()
+        if pid:
+            linux.setns(self._own_pids, linux.CLONE_NEWPID)
+        return pid
+
+    def lock(self, order: Order) -> None:
+        """Limits, no capabilities, and the second filter."""
+        set_limits(order)
+        limit_processes(order)
+        linux.set_capabilities(0)
+        linux.install_filter(self._filter)
+
+    def lock_checker(self) -> None:
+        """Mount, net and ipc namespaces of its own, then the same walls as a program."""
+        linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC)
+        view.mount_work(64 << 20, INODES)
+        linux.set_capabilities(0)
+        linux.install_filter(self._filter)
+        _limit_checker(self._settings)
+
+    def end(self, pid: int) -> None:
+        """The program is init of its namespace: the kernel kills all the rest with it."""
+        os.kill(pid, signal.SIGKILL)
+
+    def clean(self) -> None:
+        """Mount a fresh work folder unless nothing ever happened in this one.
+
+        Any entry made, mode or time changed moves the folder's change time, which no program can
+        set; extended attributes are refused by the filter.
+        """
+        if _state(view.WORK) != self._untouched:
+            self._mount(self._size)
+
+    def disk_exceeded(self, order: Order) -> bool:  # noqa: ARG002: the mount itself is limited
+        """Never: the work folder's size is the mount's."""
+        return False
+
+
+def _state(folder: str) -> tuple[object, ...]:
+    """All that can be seen of an empty folder, and whether it is empty."""
+    found = os.stat(folder)
+    times = (found.st_ctime_ns, found.st_mtime_ns, found.st_atime_ns)
+    return (*times, found.st_mode, found.st_uid, found.st_gid, tuple(os.listdir(folder)))
+
+
+def _write_at(folder_fd: int, name: str, text: str) -> None:
+    try:
+        fd = os.open(name, os.O_WRONLY, dir_fd=folder_fd)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise OSError(error.errno, f"{name.rpartition('/')[2]}: {error.strerror}") from error
+
+
+def _open_own_pids(proc_fd: int) -> int:
+    """A descriptor of our own pid namespace; CAP_SYS_ADMIN over it lets us point back to it."""
+    return os.open("self/ns/pid", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc_fd)
+
+
+def _limit_checker(settings: Settings) -> None:
+    if sys.platform == "linux":
+        cap = settings.checker_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (cap, cap))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class FolderRoom:
+    """A plain work folder on the host's disk; what walls there are depends on `settings.room`.
+
+    "landlock": Landlock and filters, and no process but threads.  "shared": a filter for programs
+    that share a pid namespace with their keeper.  "plain": resource limits and a session, no more.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._kind = settings.room
+        self._work = settings.work
+        self._base = os.path.dirname(settings.work)
+        self.watch: Watch | None = None
+
+    def enter(self) -> None:
+        """Drop root, then raise whatever walls this kind has. Raises OSError naming what failed."""
+        lock = self._landlock() if self._kind == "landlock" else None
+        if self._settings.uid is not None:
+            self._drop(self._settings.uid)
+        if self._kind != "plain":
+            linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+            linux.prctl(linux.PR_SET_DUMPABLE, 0)
+        if lock is not None:
+            lock.enforce()
+        if self._kind != "plain":
+            linux.install_filter(seccomp.base_filter())
+
+    def _landlock(self) -> linux.Landlock:
+        lock = linux.Landlock()
+        if lock.abi < 3:
+            raise OSError(95, f"Landlock ABI {lock.abi} cannot rule truncation, ABI 3 can")
+        folders = [*view.SYSTEM_FOLDERS, *(source for source, _ in self._settings.folders)]
+        for folder in folders:
+            lock.allow(folder, linux.LANDLOCK_READ)
+        for device in view.DEVICES:
+            lock.allow(f"/dev/{device}", (1 << 1) | (1 << 2))  # write and read a file
+        lock.allow(self._base, linux.landlock_rights(lock.abi))
+        return lock
+
+    def _drop(self, uid: int) -> None:
+        """Become `uid`; under Landlock keep the right to look where only root may.
+
+        Landlock alone then decides what can be read, which is the interpreter and the libraries.
+        """
+        keep = self._kind == "landlock" and not _readable_by_others(
+            [source for source, _ in self._settings.folders]
+        )
+        if keep:
+            linux.prctl(linux.PR_SET_KEEPCAPS, 1)
+        drop_to(uid)
+        if keep:
+            linux.set_capabilities(1 << linux.CAP_DAC_READ_SEARCH)
+
+    def prepare(self, order: Order) -> None:  # noqa: ARG002: the folder itself has no size
+        """Make the work folder and go there."""
+        if not os.path.isdir(self._work):
+            os.mkdir(self._work, 0o700)
+        os.chdir(self._work)
+
+    def fork(self) -> int:
+        """A plain fork, in a session of its own, that dies with the zygote."""
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            if sys.platform == "linux":
+                linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        return pid
+
+    def lock(self, order: Order) -> None:
+        """Limits, and the filter of this kind."""
+        set_limits(order)
+        if self._kind == "landlock":
+            linux.install_filter(seccomp.landlock_filter(os.getpid()))
+        elif self._kind == "shared":
+            limit_processes(order)
+            linux.install_filter(seccomp.shared_process_filter(os.getpid()))
+
+    def lock_checker(self) -> None:
+        """The program's filter, and room for the values that tests compare."""
+        _limit_checker(self._settings)
+        if self._kind == "landlock":
+            linux.install_filter(seccomp.landlock_filter(os.getpid()))
+        elif self._kind == "shared":
+            linux.install_filter(seccomp.shared_process_filter(os.getpid()))
+
+    def end(self, pid: int) -> None:
+        """Kill the program and its process group."""
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+    def clean(self) -> None:
+        """Empty the work folder, whatever modes the program left on it."""
+        os.chdir(self._base)
+        try:
+            os.rmdir(self._work)
+        except OSError:
+            _remove(self._work)
+
+    def disk_exceeded(self, order: Order) -> bool:
+        """Whether the files in the work folder add up to more than ordered."""
+        total = 0
+        for folder, _, names in os.walk(self._work):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+                except OSError:
+                    continue
+        return total > order.disk_bytes
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder tree that may hold folders nobody may enter."""
+    os.chmod(folder, 0o700)
+    for parent, names, _ in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _readable_by_others(paths: list[str]) -> bool:
+    """Whether every folder on the way to each path lets others look in."""
+    for path in paths:
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            folder = "/".join(parts[:depth]) or "/"
+            if not os.stat(folder).st_mode & 0o001:
+                return False
+    return True

@@ -1,0 +1,151 @@
+"""Tests made ready to run: compiled once, with the names they need and the questions they ask.
+
+Reads: a task as the host sends it.  Gives: Task.
+Depends on: plan, styles.  Runs in the checker.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import symtable
+from types import CodeType
+from typing import Any, Final, NamedTuple
+
+from .plan import Plan, call_tree, fingerprint, plan_from_text
+from .styles import TestsBroken, table_rows
+
+CANDIDATE_MODULES: Final = frozenset(
+    "solution candidate program submission answer main task code_under_test your_module".split()
+)
+"""Names under which test modules import the program."""
+
+_LONG: Final = 60_000
+"""Tests longer than this are tables in practice; reading a plan off them costs more than it saves."""
+_NOT_NAMES: Final = frozenset(dir(builtins)) | {"__name__", "__file__", "__builtins__"}
+
+
+class Spec(NamedTuple):
+    """A task as the host sends it.
+
+    classes: names that the task's own text defines as classes; the program may answer with objects
+    only where there are some, or where the tests call a capitalised name.
+    preload: modules that the tests import.
+    """
+
+    style: str
+    tests: str
+    entry: str | None
+    prompt: str
+    classes: tuple[str, ...]
+    preload: tuple[str, ...]
+
+
+class Task:
+    """One task, prepared: what to ask the program for, and how to judge it.
+
+    Raises TestsBroken where the tests themselves cannot be read.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.code: CodeType | None = None
+        self.prompt_code: CodeType | None = None
+        self.plan: Plan | None = None
+        self.names: tuple[str, ...] = ()
+        self.handles = False
+        self.random = "random" in spec.tests or "random" in spec.prompt
+        if spec.style == "table":
+            self._prepare_table()
+        elif spec.style not in ("stdio", "whole"):
+            self._prepare_source()
+
+    def _prepare_table(self) -> None:
+        if not self.spec.entry:
+            raise TestsBroken("a table of calls needs an entry point")
+        self.names = (self.spec.entry,)
+        rows = table_rows(self.spec.tests)
+        marks = [fingerprint(self.spec.entry, row.arguments, row.keywords) for row in rows]
+        if all(mark is not None for mark in marks):
+            self.plan = Plan(
+                tuple(mark for mark in marks if mark is not None),
+                tuple(
+                    call_tree(self.spec.entry, row.arguments, row.keywords, back=0) for row in rows
+                ),
+            )
+
+    def _prepare_source(self) -> None:
+        try:
+            table = symtable.symtable(self.spec.tests, "tests.py", "exec")
+            tree = ast.parse(self.spec.tests) if len(self.spec.tests) < _LONG else None
+            self.code = compile(tree or self.spec.tests, "tests.py", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError) as error:
+            raise TestsBroken(f"the tests do not compile: {error}") from None
+        free = _free_names(table) | _imported_names(self.spec.tests)
+        if self.spec.entry:
+            free.add(self.spec.entry)
+        classes = {name for name in free if name in self.spec.classes or _looks_like_class(name)}
+        helpers = self._helpers(free - classes - {self.spec.entry or ""})
+        self.names = tuple(sorted(free - helpers))
+        self.handles = bool(classes)
+        if tree is not None and not self.handles:
+            self.plan = plan_from_text(tree, self.spec.entry, set(self.names))
+
+    def _helpers(self, wanted: set[str]) -> set[str]:
+        """Names that the prompt defines besides the task itself: they run here, from the prompt."""
+        if not self.spec.prompt or not wanted:
+            return set()
+        try:
+            table = symtable.symtable(self.spec.prompt, "prompt.py", "exec")
+            self.prompt_code = compile(self.spec.prompt, "prompt.py", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError):
+            return set()
+        bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+        found = wanted & bound
+        if not found:
+            self.prompt_code = None
+        return found
+
+    def namespace(self, names: dict[str, Any]) -> dict[str, Any]:
+        """A fresh namespace for one run of the tests: helpers first, then the program's names."""
+        space: dict[str, Any] = {"__name__": "tests", "__file__": "tests.py"}
+        if self.prompt_code is not None:
+            exec(self.prompt_code, space)  # noqa: S102: the suite's own text
+        space.update(names)
+        return space
+
+
+def _free_names(table: symtable.SymbolTable) -> set[str]:
+    """Names that a module uses and does not bind at its top level; built-ins left out."""
+    top = {s.get_name(): s for s in table.get_symbols()}
+    bound = {name for name, s in top.items() if s.is_assigned() or s.is_imported()}
+    used = {name for name, s in top.items() if s.is_referenced()}
+    pending = list(table.get_children())
+    while pending:
+        scope = pending.pop()
+        used |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
+        bound |= {s.get_name() for s in scope.get_symbols() if s.is_declared_global() and s.is_assigned()}
+        pending += scope.get_children()
+    return used - bound - _NOT_NAMES
+
+
+_FROM_IMPORT: Final = re.compile(r"^[ \t]*from[ \t]+(\w+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_PLAIN_IMPORT: Final = re.compile(r"^[ \t]*import[ \t]+(\w+)(?:[ \t]+as[ \t]+(\w+))?[ \t]*(?:#.*)?$", re.MULTILINE)
+
+
+def _imported_names(tests: str) -> set[str]:
+    """Names that the tests take from the module that holds the program."""
+    found: set[str] = set()
+    for module, names in _FROM_IMPORT.findall(tests):
+        if module in CANDIDATE_MODULES:
+            parts = names.strip("() \n").replace("\n", " ").split(",")
+            found |= {part.split(" as ")[0].strip() for part in parts if part.strip()}
+    for module, alias in _PLAIN_IMPORT.findall(tests):
+        if module in CANDIDATE_MODULES:
+            found |= set(re.findall(rf"\b{alias or module}\.(\w+)", tests))
+    return found - {"*", ""}
+
+
+def _looks_like_class(name: str) -> bool:
+    return name[:1].isupper() and not name.isupper()

@@ -1,0 +1,186 @@
+"""The zygote: forks each program into its room, keeps the time, and reports how it ended.
+
+Reads: orders from the checker.  Gives: one report an order, sent when nothing of the program lives.
+Depends on: rooms, settings, child.  Knows nothing of tests and never reads a program's text: that
+goes from the checker straight to the program, so the zygote's memory is the same at every fork and
+a program finds its objects at the same addresses on every run.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Final, NoReturn
+
+from . import child
+from .rooms import Room
+from .settings import KILL, ORDER, REPORT, Order, Reason, Report
+from .watch import Usage
+
+_WATCH_AFTER_MS: Final = 30
+"""A program that ends sooner cannot have touched a worrying amount of memory (~4 GB/s)."""
+_WATCH_EVERY_MS: Final = 20
+_STARVED_SHARE: Final = 0.05
+"""The wall limit stretches only if a program waited at least this share of it for a core."""
+
+
+def serve(room: Room, control: socket.socket, ward: socket.socket, checker_pid: int) -> NoReturn:
+    """Answer orders until the host or the checker goes away; then end with all that lives.
+
+    control: to the host; its end of file means that the host is gone.  checker_pid: 0 where the
+    checker is started apart.
+    """
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(ward, select.POLLIN)
+    keeper = Keeper(room, control, ward)
+    while True:
+        for fd, _ in poll.poll():
+            if fd == control.fileno() or not keeper.answer():
+                _leave(checker_pid)
+
+
+def _leave(checker_pid: int) -> NoReturn:
+    if checker_pid:
+        os.kill(checker_pid, signal.SIGKILL)
+    os._exit(0)
+
+
+class Keeper:
+    """Runs one program at a time, from its fork until nothing of it is left."""
+
+    def __init__(self, room: Room, control: socket.socket, ward: socket.socket) -> None:
+        self._room = room
+        self._control = control
+        self._ward = ward
+
+    def answer(self) -> bool:
+        """Take one order and answer it; False if the checker is gone."""
+        message, ancillary, _, _ = self._ward.recvmsg(64, 64)
+        if not message:
+            return False
+        if message == KILL:  # aimed at a program that is gone already
+            return True
+        link = array.array("i", ancillary[0][2])[0]
+        order = Order._make(ORDER.unpack(message))
+        self._room.prepare(order)
+        report = self._run(order, link)
+        self._room.clean()
+        self._ward.send(REPORT.pack(*report))
+        return True
+
+    def _run(self, order: Order, link: int) -> Report:
+        output = _open_output()
+        started = time.monotonic()
+        pid = self._room.fork()
+        if pid == 0:
+            child.run(self._room, order, link, output)
+        os.close(link)
+        reason = self._wait(pid, order, started)
+        _, status, used = os.wait4(pid, 0)
+        wall_us = int((time.monotonic() - started) * 1e6)
+        output_bytes = os.fstat(output).st_size
+        os.close(output)
+        cpu_us = int((used.ru_utime + used.ru_stime) * 1e6)
+        scale = 1 if sys.platform == "darwin" else 1024
+        return Report(reason, status, cpu_us, wall_us, used.ru_maxrss * scale, output_bytes)
+
+    def _wait(self, pid: int, order: Order, started: float) -> Reason:
+        """Wait until the program ended by itself, or end it; why it was ended."""
+        ended = _ending(pid)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._ward, select.POLLIN)
+        if ended is not None:
+            poll.register(ended, select.POLLIN)
+        try:
+            reason = self._watch(pid, order, started, poll, ended)
+        finally:
+            if ended is not None:
+                os.close(ended)
+        if reason is not Reason.NONE:
+            self._room.end(pid)
+        return reason
+
+    def _watch(
+        self, pid: int, order: Order, started: float, poll: select.poll, ended: int | None
+    ) -> Reason:
+        deadline = started + order.wall_ms / 1000
+        wait_ms = min(_WATCH_AFTER_MS, order.wall_ms) if ended is not None else 5
+        while True:
+            for fd, _ in poll.poll(wait_ms):
+                if fd == ended:
+                    return self._last_look(order, started)
+                return self._interrupted(pid, fd, order, started)
+            if ended is None and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return Reason.NONE
+            used = self._room.watch.usage() if self._room.watch else None
+            exceeded = self._exceeded(order, used)
+            if exceeded is not Reason.NONE:
+                return exceeded
+            now = time.monotonic()
+            if now >= deadline:
+                deadline = _stretched(order, started, used)
+                if now >= deadline:
+                    return Reason.WALL
+            left_ms = int((deadline - now) * 1000) + 1
+            wait_ms = min(_WATCH_EVERY_MS if ended is not None else 5, left_ms)
+
+    def _last_look(self, order: Order, started: float) -> Reason:
+        """A program that ended by itself may have filled the disk where no mount limits it."""
+        watched = time.monotonic() - started > _WATCH_AFTER_MS / 1000
+        if watched and self._room.disk_exceeded(order):
+            return Reason.DISK
+        return Reason.NONE
+
+    def _interrupted(self, pid: int, fd: int, order: Order, started: float) -> Reason:
+        """The host is gone, or the checker has its verdict; look once more at what was used."""
+        if fd == self._control.fileno() or self._ward.recv(64) != KILL:
+            self._room.end(pid)
+            os.waitpid(pid, 0)
+            self._room.clean()
+            os._exit(0)
+        if time.monotonic() - started < _WATCH_AFTER_MS / 1000:
+            return Reason.ASKED
+        used = self._room.watch.usage() if self._room.watch else None
+        exceeded = self._exceeded(order, used)
+        return exceeded if exceeded is not Reason.NONE else Reason.ASKED
+
+    def _exceeded(self, order: Order, used: Usage | None) -> Reason:
+        if used is not None and used.memory_bytes > order.memory_bytes:
+            return Reason.MEMORY
+        if used is not None and used.cpu_s * 1000 > order.cpu_ms:
+            return Reason.CPU
+        return Reason.DISK if self._room.disk_exceeded(order) else Reason.NONE
+
+
+def _stretched(order: Order, started: float, used: Usage | None) -> float:
+    """The deadline, moved by the time that the program stood in line for a core."""
+    limit_s = order.wall_ms / 1000
+    starved_s = used.starved_s if used else 0.0
+    if order.patience <= 1 or starved_s < _STARVED_SHARE * limit_s:
+        return started + limit_s
+    return started + min(limit_s + starved_s, order.patience * limit_s)
+
+
+def _open_output() -> int:
+    """A file in memory for what the program prints: nothing to drain, gone when closed."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("output", os.MFD_CLOEXEC)
+    import tempfile
+
+    fd, name = tempfile.mkstemp()
+    os.unlink(name)
+    return fd
+
+
+def _ending(pid: int) -> int | None:
+    """A descriptor that becomes readable when the program ends; None where there is none."""
+    if hasattr(os, "pidfd_open"):
+        return os.pidfd_open(pid)
+    return None
