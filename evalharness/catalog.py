@@ -53,6 +53,7 @@ METRICS: dict[str, str] = {
 """Metric name -> "module:attribute". One line each; the attribute is called with the options."""
 
 CLIENTS: dict[str, str] = {
+    "hf": "evalharness.clients.hf_local:open_hf",
     "openai": "evalharness.clients.openai_http:open_openai",
     "replay": "evalharness.clients.replay:open_replay",
     "scripted": "evalharness.clients.scripted:open_scripted",

@@ -135,7 +135,7 @@ def test_what_is_no_answer_is_an_error_of_the_right_kind(body, kind, error):
     with pytest.raises(error) as failed:
         read_answer(body, 200)
     assert failed.value.kind == kind
-    assert failed.value.facts.status == 200 or failed.value.facts.status == 429
+    assert failed.value.facts.status in {200, 429}
 
 
 def test_a_failure_that_was_billed_keeps_its_usage():

@@ -25,6 +25,9 @@ TRANSIENT = [
 ]
 
 
+PATIENT = RetryPolicy()
+
+
 class Waits:
     """Sleeps that take no time but are written down."""
 
@@ -43,7 +46,7 @@ def waits() -> Waits:
 
 @pytest.fixture
 def outcome(emulator, waits, run, question):
-    def get(*, policy=RetryPolicy(), timeout_s=300.0, request=None, client=None, **more):
+    def get(*, policy=PATIENT, timeout_s=300.0, request=None, client=None, **more):
         settings = ClientSettings(
             base_url=emulator.url, **{"ttft_timeout_s": 2.0, "idle_timeout_s": 2.0, **more}
         )
