@@ -9,8 +9,8 @@ from __future__ import annotations
 from evalharness.errors import PairingError, TooFewSamples
 from evalharness.results import ComparisonRow
 from evalharness.spec.suite import Suite
-from evalharness.stages.effects import Measured, paired_effect
-from evalharness.stages.pairing import Failures, Pairing
+from evalharness.stages.effects import Measured, paired_effect, plain_value
+from evalharness.stages.pairing import Failures, Pairing, paired_rows
 from evalharness.store.marks import MetricColumns
 
 MOST_SLICES = 50
@@ -77,8 +77,22 @@ def _row(
             reason = counted.message
     row = _empty_row(columns, slice_name, suite=suite, names=names, reason=reason)
     if not isinstance(counted, Measured):
-        return row
+        return row if counted is None else _with_values(row, pairing)
     return _filled(row, counted, _answered(pairing, label, slice_name, seed), alpha=alpha)
+
+
+def _with_values(row: ComparisonRow, pairing: Pairing) -> ComparisonRow:
+    """Both arms' values where no interval can be given."""
+    import msgspec
+
+    rows = paired_rows(pairing, row.metric, slice_name=row.slice, failures="against_candidate")
+    columns = pairing.candidate.metrics[row.metric].columns
+    return msgspec.structs.replace(
+        row,
+        candidate=plain_value(columns, rows.candidate_pk),
+        baseline_value=plain_value(columns, rows.baseline_pk),
+        n=len(rows),
+    )
 
 
 def _filled(
