@@ -53,10 +53,15 @@ METRICS: dict[str, str] = {
 """Metric name -> "module:attribute". One line each; the attribute is called with the options."""
 
 CLIENTS: dict[str, str] = {
+    "echo": "evalharness.clients.trained_answers:open_echo",
     "hf": "evalharness.clients.hf_local:open_hf",
+    "majority": "evalharness.clients.trained_answers:open_majority",
+    "nearest_neighbour": "evalharness.clients.trained_answers:open_nearest_neighbour",
     "openai": "evalharness.clients.openai_http:open_openai",
     "replay": "evalharness.clients.replay:open_replay",
     "scripted": "evalharness.clients.scripted:open_scripted",
+    "tinker": "evalharness.clients.tinker:open_tinker",
+    "together": "evalharness.clients.together:open_together",
 }
 """Provider name -> "module:function"; the function is called with (model, ClientSettings)."""
 

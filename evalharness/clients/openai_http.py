@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,8 +26,7 @@ from evalharness.clients.settings import (
     option_choice,
     option_text,
     refuse_unknown_options,
-    split_query,
-    with_general_options,
+    with_query,
 )
 from evalharness.clients.streams import StreamReader
 from evalharness.clients.transport import (
@@ -68,10 +66,7 @@ def open_openai(model: str, settings: ClientSettings) -> OpenAIClient:
     Raises UsageError for a wrong base URL, SpecError for a wrong option, Fatal(auth) where
     OpenAI's own address is asked without a key.
     """
-    name, query = split_query(model)
-    settings = with_general_options(
-        replace(settings, options={**settings.options, **query}) if query else settings
-    )
+    name, settings = with_query(model, settings)
     environment = settings.environment
     named = settings.base_url or environment.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
     refuse_unknown_options(settings.options, OPTIONS, provider="openai")

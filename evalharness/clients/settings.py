@@ -179,3 +179,13 @@ def split_query(model: str) -> tuple[str, dict[str, str]]:
     if not mark or "=" not in query:
         return model, {}
     return path, dict(parse_qsl(query, keep_blank_values=True))
+
+
+def with_query(model: str, settings: ClientSettings) -> tuple[str, ClientSettings]:
+    """A model's name without its query, and the settings with the query's options in them.
+
+    General options (`base_url`, `stream`, ...) end where they belong, see `with_general_options`.
+    """
+    name, query = split_query(model)
+    merged = replace(settings, options={**settings.options, **query}) if query else settings
+    return name, with_general_options(merged)

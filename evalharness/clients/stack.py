@@ -31,7 +31,7 @@ from evalharness.spec.suite import PriceSpec
 if TYPE_CHECKING:
     from evalharness.clients.caching import Caching
 
-UNCACHED: Final = frozenset({"replay", "scripted"})
+UNCACHED: Final = frozenset({"replay", "scripted", "echo", "majority", "nearest_neighbour"})
 """Providers whose answers cost nothing to have again."""
 
 FREE: Final = PriceSpec(prompt_usd_per_mtok=0.0, completion_usd_per_mtok=0.0)
