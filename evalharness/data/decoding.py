@@ -16,7 +16,7 @@ import orjson
 
 from evalharness.data.fields import ABSENT, listed, reach
 from evalharness.data.recorded import FIELDS, Entry
-from evalharness.data.rows import number_literals
+from evalharness.data.rows import loads, number_literals
 from evalharness.errors import DataError, did_you_mean
 
 _OTHER_NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -57,7 +57,7 @@ class JsonEntries:
     def __call__(self, text: bytes) -> Entry:
         """One JSON object as an entry, checked to have an id and an answer or an error."""
         try:
-            entry = self._decoder.decode(text) if not self._dotted else self._reached(text)
+            entry = self._reached(text) if self._dotted else self._decoded(text)
         except (msgspec.DecodeError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
             raise DataError(f"not a recorded answer: {_said(error)}") from error
         if entry.id is None:
@@ -66,8 +66,16 @@ class JsonEntries:
             raise self._missing("output", text)
         return entry
 
+    def _decoded(self, text: bytes) -> Entry:
+        try:
+            return self._decoder.decode(text)
+        except msgspec.DecodeError:
+            if b"NaN" not in text and b"Infinity" not in text:
+                raise
+            return self._decoder.decode(orjson.dumps(loads(text)))
+
     def _reached(self, text: bytes) -> Entry:
-        values = orjson.loads(text)
+        values = loads(text)
         found = {name: values[name] for name in FIELDS if name in values}
         for name, path in self._fields.items():
             found.pop(name, None)
@@ -77,7 +85,7 @@ class JsonEntries:
         return msgspec.convert(found, Entry)
 
     def _missing(self, name: str, text: bytes) -> DataError:
-        values = orjson.loads(text)
+        values = loads(text)
         theirs = self._fields.get(name, name)
         others = [other for other in _OTHER_NAMES[name] if other in values]
         if others and theirs == name:

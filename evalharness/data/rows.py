@@ -9,9 +9,10 @@ JSON Lines, CSV and plain lines are streamed; a JSON document is read whole and 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 import orjson
@@ -110,7 +111,7 @@ def _json_lines(path: Path) -> Iterator[Row | DataError]:
 def parse_json_line(path: Path, line: Line, place: str) -> Row | DataError:
     """A line of JSON as a row, or what is wrong with it."""
     try:
-        values = orjson.loads(line.text)
+        values = loads(line.text)
     except orjson.JSONDecodeError as error:
         return not_utf8(path, line.number, line.text) or _broken_json(path, line, error)
     if not isinstance(values, dict):
@@ -122,14 +123,43 @@ def parse_json_line(path: Path, line: Line, place: str) -> Row | DataError:
     return Row(place, line.number, values, line.text)
 
 
+def loads(text: bytes) -> Any:  # Any: whatever the JSON holds
+    """A JSON value, also with the NaN and Infinity that Python's own writer puts into JSON.
+
+    Those become texts, "NaN" and "-Infinity", as they are written: no record holds such a number.
+    Raises orjson.JSONDecodeError.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in text and b"Infinity" not in text:
+            raise
+        try:
+            values = json.loads(text, parse_constant=str, parse_int=_integer)
+            orjson.dumps(values)  # refuses what the lenient reader lets pass: half characters
+        except (ValueError, TypeError):
+            values = None
+        if values is None:
+            raise
+        return values
+
+
+def _integer(literal: str) -> int | float:
+    """An integer as orjson reads it: a double beyond 64 bits. Raises ValueError beyond a double."""
+    if len(literal) < 19:
+        return int(literal)
+    value = float(literal)
+    if not math.isfinite(value):
+        raise ValueError(literal)
+    return int(literal) if -(2**63) <= int(literal) < 2**64 else value
+
+
 def _broken_json(path: Path, line: Line, error: orjson.JSONDecodeError) -> DataError:
     start = line.text.lstrip()[:1]
     if line.number == 1 and start == b"[":
         mend = "this is one JSON list, not JSON Lines: name it .json or set data.format: json"
     elif line.number == 1 and line.text.strip() == b"{":
         mend = "put each object on one line: `jq -c . FILE`"
-    elif b"NaN" in line.text or b"Infinity" in line.text:
-        mend = "JSON has no NaN or Infinity: write null, or leave the field out"
     elif "surrogate" in error.msg:
         mend = "half of a \\ud83d\\ude00 pair is missing: the text was cut inside a character"
     else:

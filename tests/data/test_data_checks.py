@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.data.checks import check_data
@@ -294,6 +294,7 @@ def test_a_hub_set_is_checked_by_its_copy(write):
     assert ["duplicate"] == [f.code for f in check_data(spec, base=path.parent, override=path)]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a b", "A  b.", "c", "C!", "d e f", " "]), max_size=12),
     st.lists(st.sampled_from(["a b", "A  b.", "c", "C!", "d e f", " "]), max_size=12),
@@ -315,6 +316,7 @@ def test_shared_questions_are_those_of_a_plain_comparison(ours, theirs):
         assert exact == (ours[number].strip() in {text.strip() for text in theirs})
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_normalising_twice_changes_nothing_more(text):
     assert normalised(normalised(text)) == normalised(text)

@@ -6,7 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.data.lines import MAX_LINE_BYTES, Line, iter_lines, not_utf8
@@ -136,6 +136,7 @@ def test_line_numbers_and_offsets_point_into_the_file(write):
     assert [line.number for line in iter_lines(path)] == [1, 2, 3, 4]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40).map(lambda b: b.translate(None, b"\0\n\r")), max_size=30))
 def test_any_bytes_come_back_line_by_line(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("lines") / "a.txt"
@@ -145,6 +146,7 @@ def test_any_bytes_come_back_line_by_line(tmp_path_factory, lines):
     assert read == (b"start\n" + b"\n".join(lines)).removesuffix(b"\n").split(b"\n")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3000), st.integers(65_500, 65_600))
 def test_lines_across_blocks_are_whole(tmp_path_factory, first, second):
     path = tmp_path_factory.mktemp("blocks") / "a.txt"

@@ -61,8 +61,10 @@ def test_a_broken_line_4812_is_named_and_the_others_are_read(write):
         ("7", "expected a JSON object, got a number", "one object a line"),
         ("null", "expected a JSON object, got null", "one object a line"),
         ("true", "expected a JSON object, got true or false", "one object a line"),
-        ('{"a": NaN}', "not JSON", "no NaN or Infinity"),
-        ('{"a": -Infinity}', "not JSON", "no NaN or Infinity"),
+        ('{"a": NaN, "b": "\\ud83d"}', "not JSON", "JSON library"),
+        ('{"a": NaN, "b": 1' + "0" * 400 + "}", "not JSON", "JSON library"),
+        ('{"a": NaN', "not JSON", "JSON library"),
+        ('{"a": nan}', "not JSON", "JSON library"),
         ("{'a': 1}", "not JSON", "JSON library"),
         ('{"a": "\\ud83d"}', "not JSON", "half of a"),
         ('{"a": 1}{"b": 2}', "not JSON", "JSON library"),
@@ -75,6 +77,22 @@ def test_what_is_wrong_with_a_line_is_said_with_a_mend(write, line, message, men
     assert message in fault.message
     assert mend in fault.mend
     assert fault.where.endswith("a.jsonl:2")
+
+
+def test_the_nan_that_python_writes_is_a_text(write):
+    (row,) = rows(write("a.jsonl", '{"a": NaN, "b": [-Infinity, 1.50], "c": "NaN"}'), "jsonl")
+
+    assert row.values == {"a": "NaN", "b": ["-Infinity", 1.5], "c": "NaN"}
+    assert row.literal(1.5) == "1.50"
+
+
+@pytest.mark.parametrize("number", ["7", str(2**63), str(-(2**63)), str(2**64), str(10**30)])
+def test_integers_beside_a_nan_are_what_they_are_elsewhere(write, number):
+    lines = f'{{"a": NaN, "b": {number}}}\n{{"a": 0, "b": {number}}}\n'
+    with_nan, without = rows(write("a.jsonl", lines), "jsonl")
+
+    assert with_nan.values["b"] == without.values["b"]
+    assert type(with_nan.values["b"]) is type(without.values["b"])
 
 
 def test_a_line_in_another_encoding_is_refused_as_such(write):

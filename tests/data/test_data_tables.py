@@ -6,7 +6,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.data.rows import Row, iter_rows
@@ -140,6 +140,7 @@ cell = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_si
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(cell, cell, cell), min_size=1, max_size=12))
 def test_any_table_reads_back(tmp_path_factory, table):
     path = tmp_path_factory.mktemp("tables") / "a.csv"
