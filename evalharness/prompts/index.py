@@ -74,7 +74,7 @@ def words(text: str) -> list[str]:
     >>> words("Don't panic: 42!")
     ['don', 't', 'panic', '42']
     """
-    return [str(word) for word in cjk_words(text)]
+    return cjk_words(text).split()
 
 
 def digest_texts(texts: Sequence[str]) -> str:
