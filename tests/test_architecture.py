@@ -48,7 +48,7 @@ ALONE = {"stats": {"errors", "stats"}, "text": {"text"}, "errors": set(), "recor
 """Rooms that must stay usable alone, and all that they may touch."""
 
 FORBIDDEN = {
-    "report": {"metrics", "clients", "stages"},
+    "report": {"metrics", "clients"},
     "metrics": {"clients", "store", "stages", "data", "sandbox"},
     "clients": {"metrics", "stages", "report"},
 }

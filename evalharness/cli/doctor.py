@@ -94,7 +94,7 @@ def _sandbox() -> list[Check]:
 
     return [
         Check(
-            what=f"sandbox {found.backend}", works=found.works, detail=found.detail, mend=found.mend
+            what=f"sandbox {found.name}", works=found.works, detail=found.detail, mend=found.mend
         )
         for found in probe()
     ]
