@@ -6,7 +6,7 @@ Depends on: results, wording, numbers, clean.  Knows nothing of layouts and comp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from evalharness.records import FAILURE_KINDS, Estimate, Estimated
 from evalharness.report import clean, numbers
@@ -22,9 +22,22 @@ COUNTED = {
 """How a failure counts, by the arm's role (the rule is the design's, section 2.5)."""
 
 
-def by_slice(arm: ArmFacts) -> list[tuple[str | None, Mapping[str, MetricSummary]]]:
-    """The arm's metrics over everything (None), then by slice in order of name."""
-    return [(None, arm.summary.metrics), *sorted(arm.summary.slices.items())]
+def by_slice(
+    arm: ArmFacts, gated: Sequence[str] = ()
+) -> list[tuple[str | None, dict[str, MetricSummary]]]:
+    """The arm's metrics over everything (None), then by slice in order of name; see `in_order`."""
+    parts: list[tuple[str | None, dict[str, MetricSummary]]] = [(None, arm.summary.metrics)]
+    parts += sorted(arm.summary.slices.items())
+    return [
+        (slice_, {name: metrics[name] for name in in_order(metrics, gated)})
+        for slice_, metrics in parts
+    ]
+
+
+def gated_metrics(facts: Facts) -> list[str]:
+    """The metrics of the gates, in the policy's order, the deciding ones first."""
+    ordered = sorted(facts.gates, key=lambda row: row.role == "diagnostic")
+    return list(dict.fromkeys(row.metric for row in ordered))
 
 
 def failed_lines(facts: Facts) -> list[tuple[str, str]]:
@@ -120,8 +133,25 @@ def spent_line(arm: ArmFacts) -> str:
 
 
 def answered_words(metric: MetricSummary, medium: Medium) -> str:
-    """The metric's value with failures left out, where that differs from its value."""
-    same = isinstance(metric.estimate, Estimate) and metric.value_answered == metric.estimate.value
-    if same or metric.value_answered is None:
+    """What leaving failures out would say, or what was measured where no bound is known."""
+    if metric.value_answered is None:
         return ""
-    return numbers.value(metric.value_answered, metric.scale, medium)
+    told = numbers.value(metric.value_answered, metric.scale, medium)
+    if not isinstance(metric.estimate, Estimate):
+        return f"measured {told}"
+    if told == numbers.value(metric.estimate.value, metric.scale, medium):
+        return ""
+    return f"{told} with failures left out"
+
+
+def in_order(metrics: Mapping[str, MetricSummary], gated: Sequence[str]) -> list[str]:
+    """Metrics as people ask for them: gated ones, quality, then cost, time, tokens and the rest."""
+    rank = {"fraction": 0, "points": 0, "plain": 0, "usd": 1, "seconds": 2, "tokens": 3, "count": 4}
+    place = {name: index for index, name in reversed(list(enumerate(gated)))}
+
+    def key(name: str) -> tuple[int, int, bool]:
+        metric = metrics[name]
+        lower = metric.direction == "lower"
+        return place.get(name, len(gated)), rank.get(metric.scale, 5), lower
+
+    return sorted(metrics, key=key)

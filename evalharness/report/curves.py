@@ -25,8 +25,9 @@ RIGHT: Final = 18.0
 TOP: Final = 26.0
 BOTTOM: Final = 46.0
 MARKED: Final = (0.5, 0.95, 0.99)
-GAINS_WIDTH: Final = 300.0
-GAINS_HEIGHT: Final = 120.0
+GAINS_LEFT: Final = 40.0
+GAINS_WIDTH: Final = 240.0
+GAINS_HEIGHT: Final = 110.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +110,18 @@ def render_gains(quantiles: Sequence[float], scale: str, told: str, *, better: s
     gains = list(quantiles) if better == "higher" else [-value for value in reversed(quantiles)]
     low, high = svg.padded([0.0, *gains], 0.04)
     rise = Axis(low, high, GAINS_HEIGHT - 18, 6)
-    run = Axis(0.0, 1.0, LEFT, GAINS_WIDTH - 4)
+    run = Axis(0.0, 1.0, GAINS_LEFT, GAINS_WIDTH - 2)
     zero = rise.at(0.0)
     points = [(run.at(i / (len(gains) - 1)), rise.at(gain)) for i, gain in enumerate(gains)]
     parts = [
         _area([(x, max(y, zero)) for x, y in points], zero, "area-worse"),
         _area([(x, min(y, zero)) for x, y in points], zero, "area-better"),
-        svg.line(LEFT, zero, GAINS_WIDTH - 4, zero, "frame"),
+        svg.line(GAINS_LEFT, zero, GAINS_WIDTH - 2, zero, "frame"),
         svg.path(points, "curve plain-ink"),
     ]
     parts += _gain_scale(rise, scale)
     parts.append(
-        svg.label(LEFT, GAINS_HEIGHT - 4, "samples, most lost first", classes="soft small")
+        svg.label(GAINS_LEFT, GAINS_HEIGHT - 4, "samples, most lost first", classes="soft small")
     )
     return svg.picture(GAINS_WIDTH, GAINS_HEIGHT, told, *parts, classes="chart gains")
 
@@ -130,11 +131,9 @@ def _gain_scale(rise: Axis, scale: str) -> list[str]:
     places = tick_places(ticks, scale)
     return [
         svg.label(
-            LEFT - 6,
+            GAINS_LEFT - 6,
             rise.at(tick) + 4,
-            numbers.change(tick, scale, Medium.PAGE, places=places).replace(" pp", "")
-            if tick
-            else "0",
+            numbers.change(tick, scale, Medium.PAGE, places=places).split(" ")[0] if tick else "0",
             classes="soft small",
             anchor="end",
         )

@@ -12,7 +12,13 @@ from typing import Final
 
 from evalharness.records import Estimate
 from evalharness.report import clean, numbers
-from evalharness.report.arms import answered_words, read_metric, spent_line
+from evalharness.report.arms import (
+    answered_words,
+    gated_metrics,
+    in_order,
+    read_metric,
+    spent_line,
+)
 from evalharness.report.curves import Curve, render_arrivals
 from evalharness.report.front import Point, Scales, render_front
 from evalharness.report.intervals import Whisker, render_scale, render_whisker, shared_axis
@@ -20,9 +26,11 @@ from evalharness.report.numbers import Medium
 from evalharness.report.wording import Reading, name_of
 from evalharness.results import ArmFacts, Facts, MetricSummary, Spread
 
+PAGE: Final = Medium.PAGE
 INKS: Final = 10
 """Colours of arms in the style sheet; the eleventh arm starts anew and is told by its name."""
 
+MOST_COLUMNS: Final = 6
 PERCENTILES: Final = (50, 90, 95, 99)
 SPREAD_NAMES: Final = {
     "latency_s": "seconds to the whole answer",
@@ -91,14 +99,15 @@ class SpreadView:
 
 def inks(facts: Facts) -> dict[str, str]:
     """Arm name -> class of its colour, the same in every picture of the page."""
-    names = dict.fromkeys(arm.name for arm in facts.arms)
+    candidates_first = sorted(facts.arms, key=lambda arm: arm.role != "candidate")
+    names = dict.fromkeys(arm.name for arm in candidates_first)
     return {name: f"arm-{index % INKS}" for index, name in enumerate(names)}
 
 
 def by_suite(facts: Facts) -> dict[str, list[ArmFacts]]:
-    """The arms of each suite, in order of appearance."""
+    """The arms of each suite, candidates first, else in order of appearance."""
     suites: dict[str, list[ArmFacts]] = {}
-    for arm in facts.arms:
+    for arm in sorted(facts.arms, key=lambda arm: arm.role != "candidate"):
         suites.setdefault(arm.summary.suite, []).append(arm)
     return suites
 
@@ -112,8 +121,16 @@ def panels(facts: Facts) -> tuple[Panel, ...]:
     return tuple(
         _panel(suite, name, arms, ink)
         for suite, arms in by_suite(facts).items()
-        for name in dict.fromkeys(name for arm in arms for name in arm.summary.metrics)
+        for name in _names(facts, arms)
     )
+
+
+def _names(facts: Facts, arms: Sequence[ArmFacts]) -> list[str]:
+    """Every metric of these arms, as people ask for them."""
+    known: dict[str, MetricSummary] = {}
+    for arm in arms:
+        known = arm.summary.metrics | known
+    return in_order(known, gated_metrics(facts))
 
 
 def _panel(suite: str, name: str, arms: Sequence[ArmFacts], ink: Mapping[str, str]) -> Panel:
@@ -161,13 +178,13 @@ def _rows(
         if arm.name not in metrics:
             continue
         metric = metrics[arm.name]
-        reading = read_metric(name, metric, None, Medium.PAGE)
+        reading = read_metric(name, metric, None, PAGE)
         whisker = whiskers.get(arm.name)
         told = f"{arm.name}: {reading.values} {reading.point}"
         picture = (
             render_whisker(whisker, axis, told, reference=reference) if whisker and axis else ""
         )
-        answered = answered_words(metric, Medium.PAGE)
+        answered = answered_words(metric, PAGE)
         rows.append(PanelRow(arm, ink[arm.name], reading, answered, metric.signature, picture))
     return tuple(rows), render_scale(axis, unit) if axis else ""
 
@@ -182,18 +199,11 @@ def scoreboards(facts: Facts) -> tuple[Scoreboard, ...]:
     for suite, arms in by_suite(facts).items():
         if len(arms) < 2:
             continue
-        chosen = _columns(facts, suite, arms)
+        chosen = _names(facts, arms)[:MOST_COLUMNS]
         scores = [_score(facts, arm, chosen, ink) for arm in _cheapest_first(arms)]
         labels = tuple(name_of(name, _scale_of(arms, name), None) for name in chosen)
         boards.append(Scoreboard(suite, labels, tuple(scores)))
     return tuple(boards)
-
-
-def _columns(facts: Facts, suite: str, arms: Sequence[ArmFacts]) -> list[str]:
-    """Gated metrics first, then the rest, up to six."""
-    gated = [row.metric for row in facts.gates if row.suite == suite and row.slice is None]
-    known = [name for arm in arms for name in arm.summary.metrics]
-    return [name for name in dict.fromkeys([*gated, *known]) if name in set(known)][:6]
 
 
 def _scale_of(arms: Iterable[ArmFacts], name: str) -> str:
@@ -221,8 +231,9 @@ def _score(facts: Facts, arm: ArmFacts, columns: Sequence[str], ink: Mapping[str
         if metric is None:
             cells.append(("\u2013", ""))
             continue
-        reading = read_metric(name, metric, None, Medium.PAGE)
-        cells.append((reading.values, reading.point))
+        reading = read_metric(name, metric, None, PAGE)
+        known = isinstance(metric.estimate, Estimate)
+        cells.append((reading.values, reading.point if known else answered_words(metric, PAGE)))
     return Score(
         arm=arm,
         ink=ink[arm.name],
@@ -254,8 +265,15 @@ def _gates_words(facts: Facts, arm: ArmFacts) -> str:
 
 def fronts(facts: Facts) -> tuple[tuple[str, str], ...]:
     """(suite, picture) of quality against cost and against latency, where two arms have both."""
+    return tuple(
+        (scales.suite, render_front(points, scales)) for scales, points in front_points(facts)
+    )
+
+
+def front_points(facts: Facts) -> list[tuple[Scales, list[Point]]]:
+    """What the fronts show: the axes and the arms that are known on both."""
     ink = inks(facts)
-    pictures = []
+    found = []
     for suite, arms in by_suite(facts).items():
         quality = _quality(facts, suite, arms)
         if quality is None:
@@ -264,14 +282,16 @@ def fronts(facts: Facts) -> tuple[tuple[str, str], ...]:
             price = _first_metric(arms, {scale}, "lower", prefer="p95")
             points = _points(arms, quality, price, ink) if price else []
             if price and len(points) >= 2:
+                unit = _scale_of(arms, quality)
                 scales = Scales(
+                    suite=suite,
                     x_name=name_of(price, scale, None),
                     x_scale=scale,
-                    y_name=name_of(quality, _scale_of(arms, quality), None),
-                    y_scale=_scale_of(arms, quality),
+                    y_name=name_of(quality, unit, None),
+                    y_scale=unit,
                 )
-                pictures.append((suite, render_front(points, scales)))
-    return tuple(pictures)
+                found.append((scales, points))
+    return found
 
 
 def _quality(facts: Facts, suite: str, arms: Sequence[ArmFacts]) -> str | None:
@@ -340,7 +360,7 @@ def _spread(
     rows = []
     for curve, (arm, spread) in zip(curves, found, strict=True):
         shares = [curve.at(share / 100) for share in PERCENTILES] + [spread.quantiles[-1]]
-        cells = tuple(numbers.value(number, spread.scale, Medium.PAGE) for number in shares)
+        cells = tuple(numbers.value(number, spread.scale, PAGE) for number in shares)
         rows.append((clean.one_line(arm.name), ink[arm.name], numbers.count(spread.n), cells))
     picture = render_arrivals(curves, told, found[0][1].scale)
     return SpreadView(suite, told, picture, tuple(rows))

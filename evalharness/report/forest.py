@@ -19,8 +19,8 @@ from evalharness.results import GateRow
 
 WIDTH: Final = 300.0
 HEIGHT: Final = 69.0
-LINE: Final = 105.0
-"""Where the threshold stands, from the left."""
+LINE: Final = 120.0
+"""Where the threshold stands, from the left; the style sheet draws the line on through the rows."""
 
 EDGE: Final = 6.0
 
@@ -31,10 +31,10 @@ def render_forest_row(row: GateRow) -> str:
     told = f"{reading.label}: {reading.effect}, {reading.requirement}: {row.outcome}"
     middle = HEIGHT / 2
     parts = [svg.rectangle(0, 0, LINE, HEIGHT, "zone-bad")]
-    point, lower, upper = (_place(row, number) for number in (row.difference, row.lower, row.upper))
+    point, lower, upper = (place(row, number) for number in (row.difference, row.lower, row.upper))
     known = [number for number in (point, lower, upper) if number is not None]
     far = _far_edge(row)
-    equal = _equal(row)
+    equal = equal_place(row)
     scale = _scale(known if far is None else [*known, far], equal)
     if far is not None:
         x = LINE + far * scale
@@ -58,7 +58,7 @@ def render_forest_row(row: GateRow) -> str:
     return svg.picture(WIDTH, HEIGHT, told, *parts, classes="chart forest")
 
 
-def _place(row: GateRow, number: float | None) -> float | None:
+def place(row: GateRow, number: float | None) -> float | None:
     """How far a value lies on the good side of the threshold, in units of its own."""
     if number is None:
         return None
@@ -76,11 +76,11 @@ def _far_edge(row: GateRow) -> float | None:
     return 2 * abs(row.threshold) if row.test == "equivalence" else None
 
 
-def _equal(row: GateRow) -> float | None:
+def equal_place(row: GateRow) -> float | None:
     """Where both arms would be the same; an absolute bar knows no such place."""
     if row.test in BARS:
         return None
-    return _place(row, 1.0 if row.test in RATIOS else 0.0)
+    return place(row, 1.0 if row.test in RATIOS else 0.0)
 
 
 def _scale(places: list[float], equal: float | None) -> float:

@@ -38,8 +38,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """The names and scales of both axes; quality is up, and less on the right is better."""
+    """The names and scales of both axes; quality is up, and what costs is to the right."""
 
+    suite: str
     x_name: str
     x_scale: str
     y_name: str

@@ -14,6 +14,7 @@ from typing import Final
 
 from evalharness.report import clean, markdown
 from evalharness.report.numbers import Medium
+from evalharness.report.reasons import why
 from evalharness.report.wording import (
     headline,
     invalid_line,
@@ -46,7 +47,7 @@ def render_annotations(facts: Facts) -> str:
     if facts.verdict is None:
         return ""
     state = facts.verdict.state
-    first = "; ".join(facts.verdict.why) or headline(facts)
+    first = "; ".join(why(facts, Medium.TERMINAL)) or headline(facts)
     lines = [_command(LEVEL[state], f"{state_words(state)}: {headline(facts)}", first)]
     lines += [
         _command("error", f"invalid evidence: {invalid.code}", invalid_line(invalid))

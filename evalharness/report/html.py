@@ -73,6 +73,7 @@ def _template() -> Template:
     )
     # S704: pictures come from `svg`, which escapes; the assets are files of this package.
     environment.filters["raw"] = Markup
+    environment.filters["tight"] = _tight
     return environment.get_template("report.html.j2")
 
 
@@ -81,3 +82,8 @@ def _shown(value: object) -> object:
     from markupsafe import Markup
 
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _tight(text: str) -> str:
+    """An interval that does not break at its blanks; a reason in its place may."""
+    return text.replace(" ", "\u00a0") if text.startswith("[") else text

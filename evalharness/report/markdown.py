@@ -13,8 +13,16 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from evalharness.report import clean, numbers
-from evalharness.report.arms import by_slice, failed_lines, read_metric, spent_line
+from evalharness.report.arms import (
+    answered_words,
+    by_slice,
+    failed_lines,
+    gated_metrics,
+    read_metric,
+    spent_line,
+)
 from evalharness.report.numbers import Medium
+from evalharness.report.reasons import why
 from evalharness.report.wording import (
     STATE_SENTENCE,
     Reading,
@@ -98,7 +106,7 @@ def lead(facts: Facts) -> list[str]:
     return [
         f"# {MARK[state]} {state_words(state)}: {prose(headline(facts))}",
         f"{STATE_SENTENCE[state]} {stamps}".strip(),
-        _bullets(f"**why:** {prose(reason)}" for reason in facts.verdict.why),
+        _bullets(f"**why:** {prose(reason)}" for reason in why(facts, Medium.PAGE)),
         _bullets(f"**invalid:** {prose(invalid_line(invalid))}" for invalid in facts.invalid),
         _bullets(f"**warning:** {prose(text)}" for text in facts.warnings),
     ]
@@ -176,30 +184,31 @@ def _arms(facts: Facts) -> list[str]:
         named = " ".join(
             code(model[key]) for key in ("provider", "model", "base_url") if model.get(key)
         )
-        parts += [f"## {code(arm.name)} ({arm.role})", named, _metric_table(arm)]
+        parts += [f"## {code(arm.name)} ({arm.role})", named]
+        parts.append(_metric_table(arm, gated_metrics(facts)))
         parts.append(prose(spent_line(arm)))
     return parts
 
 
-def _metric_table(arm: ArmFacts) -> str:
+def _metric_table(arm: ArmFacts, gated: Sequence[str]) -> str:
     rows = []
-    for slice_, metrics in by_slice(arm):
+    for slice_, metrics in by_slice(arm, gated):
         for name, metric in metrics.items():
             reading = read_metric(name, metric, slice_, Medium.PAGE)
-            answered = numbers.value(metric.value_answered, metric.scale, Medium.PAGE)
             rows.append(
                 (
                     code(reading.label),
                     prose(reading.values),
                     prose(reading.point),
-                    prose(answered),
                     f"{metric.n:,}",
-                    prose(reading.note),
+                    prose(
+                        "; ".join(filter(None, (answered_words(metric, Medium.PAGE), reading.note)))
+                    ),
                     code(metric.signature),
                 )
             )
-    header = ("metric", "value", "interval", "failures left out", "n", "note", "signature")
-    return table(header, rows, right=(4,)) if rows else ""
+    header = ("metric", "value", "interval", "n", "note", "signature")
+    return table(header, rows, right=(3,)) if rows else ""
 
 
 def _flips(facts: Facts) -> list[str]:

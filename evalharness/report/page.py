@@ -27,6 +27,7 @@ from evalharness.report.exhibits import (
 from evalharness.report.explorer import Explorer, build_explorer
 from evalharness.report.forest import render_forest_row
 from evalharness.report.numbers import Medium
+from evalharness.report.reasons import why
 from evalharness.report.wording import (
     STATE_SENTENCE,
     Reading,
@@ -77,6 +78,14 @@ class Group:
     title: str
     gates: tuple[GateView, ...]
     comparisons: tuple[ComparisonView, ...]
+
+    @property
+    def tables(self) -> tuple[tuple[str, tuple[ComparisonView, ...]], ...]:
+        """The comparisons over everything, then those by slice, each under its heading."""
+        whole = tuple(view for view in self.comparisons if view.row.slice is None)
+        parts = tuple(view for view in self.comparisons if view.row.slice is not None)
+        named = (("", whole), (f"By slice ({len(parts)})", parts))
+        return tuple((name, views) for name, views in named if views)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +153,12 @@ def build_page(facts: Facts) -> Page:
     """The page of these facts."""
     verdict = facts.verdict
     groups = tuple(_group(facts, pairing) for pairing in pairings(facts))
-    tiles = [gate for group in groups for gate in group.gates if gate.row.slice is None]
+    tiles = [
+        gate
+        for group in groups
+        for gate in group.gates
+        if gate.row.slice is None and gate.row.role != "diagnostic"
+    ]
     flips = fairly(facts.flips, MOST_FLIPS)
     ink = inks(facts)
     return Page(
@@ -153,7 +167,7 @@ def build_page(facts: Facts) -> Page:
         state=verdict.state if verdict else "",
         state_text=state_words(verdict.state).capitalize() if verdict else "",
         sentence=STATE_SENTENCE[verdict.state] if verdict else "",
-        why=tuple(clean.one_line(reason) for reason in (verdict.why if verdict else ())),
+        why=why(facts, Medium.PAGE),
         invalid=tuple(invalid_line(invalid) for invalid in facts.invalid),
         tiles=tuple(tiles[:MOST_TILES]),
         groups=groups,

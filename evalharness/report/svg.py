@@ -109,7 +109,7 @@ class Axis:
 
     def ticks(self, count: int = 5) -> list[float]:
         """Round values inside the axis, about `count` of them."""
-        return _log_ticks(self.low, self.high) if self.log else nice(self.low, self.high, count)
+        return nice_log(self.low, self.high) if self.log else nice(self.low, self.high, count)
 
 
 def nice(low: float, high: float, count: int = 5) -> list[float]:
@@ -128,10 +128,15 @@ def nice(low: float, high: float, count: int = 5) -> list[float]:
     return [round(index * step, 12) for index in range(first, last + 1)]
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
+def nice_log(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten from low to high; powers alone over three of them.
+
+    >>> nice_log(0.2, 30.0)
+    [0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
+    """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    factors = (1, 2, 5) if last - first <= 2 else (1,)
-    every = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
+    factors = (1, 2, 5) if math.log10(high / low) <= 2.5 else (1,)
+    every = [float(f"{factor}e{power}") for power in range(first, last + 1) for factor in factors]
     return [tick for tick in every if low * 0.999 <= tick <= high * 1.001]
 
 

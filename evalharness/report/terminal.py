@@ -13,8 +13,9 @@ from enum import Enum
 from typing import Final
 
 from evalharness.report import clean
-from evalharness.report.arms import by_slice, failed_lines, read_metric, spent_line
+from evalharness.report.arms import by_slice, failed_lines, gated_metrics, read_metric, spent_line
 from evalharness.report.numbers import Medium
+from evalharness.report.reasons import why
 from evalharness.report.wording import (
     Reading,
     headline,
@@ -209,8 +210,8 @@ def _foot(facts: Facts, width: int, see: str | None) -> list[str]:
         lines += _folded(name, told, width)
     for warning in facts.warnings:
         lines += _folded("warning", clean.one_line(warning), width)
-    for reason in facts.verdict.why if facts.verdict else ():
-        lines += _folded("why", clean.one_line(reason), width)
+    for reason in why(facts, Medium.TERMINAL):
+        lines += _folded("why", reason, width)
     if see:
         lines.append(f"  see: {clean.one_line(see)}")
     return lines
@@ -224,7 +225,7 @@ def _arms(facts: Facts, style: Style, width: int) -> list[str]:
             lines.append(_ink(clean.clip(f"  {name}", width), "strong", style))
         readings = [
             read_metric(name, metric, slice_, Medium.TERMINAL)
-            for slice_, metrics in by_slice(arm)
+            for slice_, metrics in by_slice(arm, gated_metrics(facts))
             for name, metric in metrics.items()
         ]
         lines += _table(readings, style, width)

@@ -37,6 +37,7 @@ class Reading:
     label: metric with unit and slice.  values: "0.412 vs 0.398".  point, interval: the effect and
     its bounds.  outcome: PASS, FAIL, INCONCLUSIVE or "".  requirement: what the policy asks.
     note: what else must be said (a reason, samples still needed, a diagnostic role).
+    worse, better: the interval's ends by what they mean for the candidate; "" where unbounded.
     """
 
     label: str
@@ -46,6 +47,8 @@ class Reading:
     outcome: str
     requirement: str
     note: str
+    worse: str = ""
+    better: str = ""
 
     @property
     def effect(self) -> str:
@@ -79,6 +82,11 @@ def more_is_better(row: GateRow) -> bool:
     return row.direction == "higher"
 
 
+def reads_upwards(row: GateRow) -> bool:
+    """Whether a larger number, as it is told, is better: "8.3x cheaper" is, "1.04x" is not."""
+    return more_is_better(row) or (row.test in RATIOS and _turned(row))
+
+
 def _turned(row: GateRow | ComparisonRow) -> bool:
     """Whether a ratio is told the other way round: "8.3x cheaper" rather than "0.12x"."""
     if row.scale not in LESS or row.difference is None or row.upper is None:
@@ -88,10 +96,13 @@ def _turned(row: GateRow | ComparisonRow) -> bool:
     return (row.lower if row.lower is not None else row.difference) > 0 and row.upper < 1
 
 
-def _ratio_effect(row: GateRow | ComparisonRow) -> tuple[str, str]:
+Ends = tuple[str | None, str | None]
+
+
+def _ratio_effect(row: GateRow | ComparisonRow) -> tuple[str, Ends]:
     lower, upper, point = row.lower, row.upper, row.difference
     if point is None:
-        return numbers.UNDETERMINED, ""
+        return numbers.UNDETERMINED, (None, None)
     threshold = row.threshold if isinstance(row, GateRow) else None
     word = ""
     if _turned(row):
@@ -99,7 +110,7 @@ def _ratio_effect(row: GateRow | ComparisonRow) -> tuple[str, str]:
         threshold = _inverse(threshold)
         word = f" {LESS[row.scale]}"
     digits = _ratio_digits((lower, upper), threshold)
-    return numbers.times(point, digits=digits) + word, _bounds(
+    return numbers.times(point, digits=digits) + word, (
         None if lower is None else numbers.times(lower, digits=digits),
         None if upper is None else numbers.times(upper, digits=digits),
     )
@@ -125,7 +136,8 @@ def _ratio_digits(bounds: tuple[float | None, float | None], threshold: float | 
     return 7
 
 
-def _bounds(lower: str | None, upper: str | None) -> str:
+def _interval(ends: Ends) -> str:
+    lower, upper = ends
     if lower is None and upper is None:
         return ""
     return f"[{lower or 'unbounded'}, {upper or 'unbounded'}]"
@@ -149,13 +161,13 @@ def _places(row: GateRow | ComparisonRow, medium: Medium) -> int:
     return places
 
 
-def _effect(row: GateRow | ComparisonRow, medium: Medium) -> tuple[str, str]:
+def _effect(row: GateRow | ComparisonRow, medium: Medium) -> tuple[str, Ends]:
     if is_ratio(row):
         return _ratio_effect(row)
     places = _places(row, medium)
     absolute = isinstance(row, GateRow) and row.test in BARS
     tell = numbers.value if absolute else numbers.change
-    return tell(row.difference, row.scale, medium, places=places), _bounds(
+    return tell(row.difference, row.scale, medium, places=places), (
         None if row.lower is None else tell(row.lower, row.scale, medium, places=places),
         None if row.upper is None else tell(row.upper, row.scale, medium, places=places),
     )
@@ -219,26 +231,29 @@ def _note(row: GateRow) -> str:
 
 def read_gate(row: GateRow, medium: Medium) -> Reading:
     """A judged gate as words."""
-    point, interval = _effect(row, medium)
+    point, ends = _effect(row, medium)
+    worse, better = ends if reads_upwards(row) else ends[::-1]
     return Reading(
         label=name_of(row.metric, row.scale, row.slice),
         values=_values(row, medium),
         point=point,
-        interval=interval,
+        interval=_interval(ends),
         outcome=row.outcome,
         requirement=requirement(row, medium),
         note=_note(row),
+        worse=worse or "",
+        better=better or "",
     )
 
 
 def read_comparison(row: ComparisonRow, medium: Medium) -> Reading:
     """A comparison as words: no outcome, since nothing is judged."""
-    point, interval = _effect(row, medium)
+    point, ends = _effect(row, medium)
     return Reading(
         label=name_of(row.metric, row.scale, row.slice),
         values=_values(row, medium),
         point=point,
-        interval=interval,
+        interval=_interval(ends),
         outcome="",
         requirement=f"p {numbers.p_value(row.p_value)}" if row.p_value is not None else "",
         note=one_line(row.reason) if row.reason else "",

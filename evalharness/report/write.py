@@ -1,99 +1,135 @@
 """Reports on disk: each file whole or not at all.
 
 Reads: Facts.  Writes: report.html, report.md, facts.json, junit.xml and the rest, as asked.
-Depends on: the renderers, errors.  A file is written beside its place, flushed and renamed: a
-reader, or a kill, never sees half of one.
+Depends on: the renderers (each imported when it is asked for), store.files, errors.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-from evalharness.errors import UsageError, WriteError, did_you_mean
+from evalharness.errors import UsageError, did_you_mean
 from evalharness.results import Facts
+from evalharness.store.files import write_atomic
+
+Pages: TypeAlias = "Iterator[tuple[str, bytes]]"
 
 
-def _html(facts: Facts) -> bytes:
+def _html(facts: Facts) -> Pages:
     from evalharness.report.html import render_html
 
-    return render_html(facts).encode()
+    yield "report.html", render_html(facts).encode()
 
 
-def _markdown(facts: Facts) -> bytes:
+def _markdown(facts: Facts) -> Pages:
     from evalharness.report.markdown import render_markdown
 
-    return render_markdown(facts).encode()
+    yield "report.md", render_markdown(facts).encode()
 
 
-def _json(facts: Facts) -> bytes:
+def _json(facts: Facts) -> Pages:
     from evalharness.report.jsonfile import encode_facts
 
-    return encode_facts(facts)
+    yield "facts.json", encode_facts(facts)
 
 
-def _junit(facts: Facts) -> bytes:
+def _junit(facts: Facts) -> Pages:
     from evalharness.report.junit import render_junit
 
-    return render_junit(facts).encode()
+    yield "junit.xml", render_junit(facts).encode()
 
 
-FILES: Final[dict[str, tuple[str, Callable[[Facts], bytes]]]] = {
-    "html": ("report.html", _html),
-    "md": ("report.md", _markdown),
-    "json": ("facts.json", _json),
-    "junit": ("junit.xml", _junit),
+def _csv(facts: Facts) -> Pages:
+    from evalharness.report.tables import render_gates_csv, render_metrics_csv
+
+    yield "metrics.csv", render_metrics_csv(facts).encode()
+    yield "gates.csv", render_gates_csv(facts).encode()
+
+
+def _latex(facts: Facts) -> Pages:
+    from evalharness.report.latex import render_latex
+
+    yield "table.tex", render_latex(facts).encode()
+
+
+def _badge(facts: Facts) -> Pages:
+    from evalharness.report.badges import render_badge
+
+    yield "badge.json", render_badge(facts).encode()
+
+
+def _gitlab(facts: Facts) -> Pages:
+    from evalharness.report.badges import render_gitlab_metrics
+
+    yield "metrics.txt", render_gitlab_metrics(facts).encode()
+
+
+def _github(facts: Facts) -> Pages:
+    from evalharness.report.github import (
+        render_annotations,
+        render_comment,
+        render_step_summary,
+    )
+
+    yield "comment.md", render_comment(facts).encode()
+    yield "summary.md", render_step_summary(facts).encode()
+    yield "annotations.txt", render_annotations(facts).encode()
+
+
+def _svg(facts: Facts) -> Pages:
+    yield from _charts(facts, "svg")
+
+
+def _png(facts: Facts) -> Pages:
+    yield from _charts(facts, "png")
+
+
+def _charts(facts: Facts, form: Literal["svg", "png"]) -> Pages:
+    from evalharness.report.charts import CHARTS, render_chart
+
+    for chart in CHARTS:
+        data = render_chart(facts, chart, form=form)
+        if data is not None:
+            yield f"chart-{chart}.{form}", data
+
+
+FORMATS: Final[Mapping[str, Callable[[Facts], Pages]]] = {
+    "html": _html,
+    "md": _markdown,
+    "json": _json,
+    "junit": _junit,
+    "csv": _csv,
+    "tex": _latex,
+    "badge": _badge,
+    "gitlab": _gitlab,
+    "github": _github,
+    "svg": _svg,
+    "png": _png,
 }
-"""Format -> (file name, renderer). The order is the order of writing."""
+"""Format -> its files. The order is the order of writing; svg and png need the extra `report`."""
 
 USUAL: Final = ("html", "md", "json", "junit")
 
 
 def write_reports(facts: Facts, folder: Path, formats: Sequence[str] = USUAL) -> dict[str, Path]:
-    """Write the reports that were asked for; gives format -> path.
+    """Write the reports that were asked for; gives format -> path of its (first) file.
 
-    folder: made if it is not there.  formats: keys of FILES, each written once.
-    Raises UsageError for an unknown format before anything is written, WriteError where the folder
-    or the disk refuses.
+    folder: made if it is not there.  formats: keys of FORMATS, each written once.
+    Raises UsageError for an unknown format before anything is written, MissingExtra for plots
+    without matplotlib, WriteError where the folder or the disk refuses.
     """
     for name in formats:
-        if name not in FILES:
+        if name not in FORMATS:
             raise UsageError(
                 f"unknown report format '{name}'",
-                mend=did_you_mean(name, FILES) or f"one of {', '.join(FILES)}, or none",
+                mend=did_you_mean(name, FORMATS) or f"one of {', '.join(FORMATS)}, or none",
             )
     written: dict[str, Path] = {}
-    for name, (file_name, render) in FILES.items():
+    for name, render in FORMATS.items():
         if name in formats:
-            path = folder / file_name
-            write_whole(path, render(facts))
-            written[name] = path
+            for file_name, data in render(facts):
+                write_atomic(folder / file_name, data)
+                written.setdefault(name, folder / file_name)
     return written
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file by temporary file, fsync and rename. Raises WriteError on any OSError."""
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        raise WriteError(
-            f"cannot write a report: {error.strerror or error}",
-            where=str(path),
-            mend="choose a folder that can be written with --out, or make room on the disk",
-        ) from error
