@@ -51,13 +51,20 @@ class JsonEntries:
     def __init__(self, fields: Mapping[str, str]) -> None:
         require_known(fields)
         self._fields = dict(fields)
-        self._dotted = {name: path for name, path in fields.items() if "." in path}
-        self._decoder = msgspec.json.Decoder(_renamed(self._fields))
+        theirs = list(fields.values())
+        unmapped = [name for name in FIELDS if name not in fields]
+        self._by_column = (
+            not any("." in path for path in theirs)
+            and len(set(theirs)) == len(theirs)
+            and set(theirs).isdisjoint(unmapped)
+        )
+        self._unmapped = [name for name in unmapped if name not in theirs]
+        self._decoder = msgspec.json.Decoder(_renamed(fields) if self._by_column else Entry)
 
     def __call__(self, text: bytes) -> Entry:
         """One JSON object as an entry, checked to have an id and an answer or an error."""
         try:
-            entry = self._reached(text) if self._dotted else self._decoded(text)
+            entry = self._decoded(text) if self._by_column else self._reached(text)
         except (msgspec.DecodeError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
             raise DataError(f"not a recorded answer: {_said(error)}") from error
         if entry.id is None:
@@ -76,9 +83,10 @@ class JsonEntries:
 
     def _reached(self, text: bytes) -> Entry:
         values = loads(text)
-        found = {name: values[name] for name in FIELDS if name in values}
+        if not isinstance(values, dict):
+            raise msgspec.ValidationError("Expected `object`")
+        found = {name: values[name] for name in self._unmapped if name in values}
         for name, path in self._fields.items():
-            found.pop(name, None)
             value = reach(values, path)
             if value is not ABSENT:
                 found[name] = value
@@ -125,6 +133,8 @@ def keyed(text: bytes) -> Entry:
         entry = _ENTRY.decode(inside)
     except msgspec.DecodeError as error:
         raise DataError(f"not a recorded answer: {_said(error)}") from error
+    if entry.output is msgspec.UNSET and entry.is_silent():
+        raise DataError(f"the entry of {sample_id!r} has no 'output'", mend="{id: text}")
     return msgspec.structs.replace(entry, id=sample_id)
 
 

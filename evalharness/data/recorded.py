@@ -26,6 +26,9 @@ from evalharness.records import (
     Usage,
 )
 
+MAX_REPEATS: Final = 10_000
+"""More answers to one sample than that are a mistake in the file."""
+
 _FINISH: Final[dict[str, Finish]] = {
     "stop": "stop",
     "eos": "stop",
@@ -69,7 +72,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     ttft_s: float | list[float | None] | None = None
     cost_usd: float | list[float | None] | None = None
     usage: RecordedUsage | None = None
-    error: str | dict[str, Any] | None = None  # Any: a provider's own error object
+    error: str | bool | dict[str, Any] | None = None  # Any: a provider's own error object
     finish_reason: str | list[str | None] | None = None
     logprobs: Any = None  # Any: three forms in use, parsed when the answer is asked for
     tool_calls: list[Any] | None = None  # Any: parsed by `chat`
@@ -142,8 +145,10 @@ def check(entry: Entry) -> None:
         _check_amount("ttft_s", entry.ttft_s, entry)
     if entry.cost_usd is not None:
         _check_amount("cost_usd", entry.cost_usd, entry)
-    if entry.repeat is not None and entry.repeat < 0:
-        raise DataError(f"repeat is negative: {entry.repeat}", mend="repeats count from 0")
+    if entry.repeat is not None and not 0 <= entry.repeat < MAX_REPEATS:
+        raise DataError(
+            f"repeat is {entry.repeat}", mend=f"repeats count from 0 and end before {MAX_REPEATS}"
+        )
     if entry.usage is not None:
         _usage(entry.usage)
     if entry.tool_calls:
@@ -172,7 +177,9 @@ def _provenance(entry: Entry) -> Provenance:
     return Provenance(source="recorded", session=entry.session or "", taken_at=entry.taken_at)
 
 
-def _failed(error: str | dict[str, Any]) -> Failed:  # Any: see Entry.error
+def _failed(error: str | bool | dict[str, Any]) -> Failed:  # noqa: FBT001  Any: see Entry.error
+    if isinstance(error, bool):
+        return Failed(kind="unknown", detail="recorded as an error")
     if isinstance(error, str):
         kind = _kind(error)
         return Failed(kind=kind, detail="" if error == kind else error)

@@ -89,24 +89,23 @@ class EntryIndex:
             self._sorted = (keys[order].data, order.astype(np.uint32).data)
         return self._sorted
 
-    def suspects(self) -> list[tuple[int, int]]:
+    def suspects(self) -> Iterator[tuple[int, int]]:
         """Pairs of positions (earlier, later) whose keys say that they are the same answer.
 
-        Also an entry of all repeats beside one of a single repeat.  In order of the later one.
+        Also an entry of all repeats beside one of a single repeat.
         """
         import numpy as np
 
         keys = np.frombuffer(self._keys, dtype=np.uint64)
         ascending = np.sort(keys)
-        equal = ascending[1:][ascending[1:] == ascending[:-1]]
-        pairs: list[tuple[int, int]] = []
-        for key in np.unique(equal):
-            places = np.flatnonzero(keys == key).tolist()
-            pairs.extend((places[0], later) for later in places[1:])
-        if 0 < self._n_whole < len(self):
+        if np.any(ascending[1:] == ascending[:-1]):
+            order = np.argsort(keys, kind="stable")
+            is_first = np.concatenate(([True], keys[order[1:]] != keys[order[:-1]]))
+            for later in np.sort(order[~is_first]).tolist():
+                yield int(np.flatnonzero(keys == keys[later])[0]), later
+        if 0 < self._n_whole < len(keys):
             for repeat in range(self._max_repeat + 1):
-                shifted = keys + np.uint64((repeat + 1) * _STEP & _MASK)
-                for place in np.flatnonzero(np.isin(shifted, keys)):
-                    other = int(np.flatnonzero(keys == shifted[place])[0])
-                    pairs.append((min(int(place), other), max(int(place), other)))
-        return sorted(pairs, key=lambda pair: pair[1])
+                single = keys + np.uint64((repeat + 1) * _STEP & _MASK)
+                for whole in np.flatnonzero(np.isin(single, keys)).tolist():
+                    other = int(np.flatnonzero(keys == single[whole])[0])
+                    yield min(whole, other), max(whole, other)

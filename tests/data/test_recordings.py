@@ -180,6 +180,7 @@ def test_ends_are_named_alike(write, reason, finish):
         ("timeout", Failed(kind="timeout")),
         ("it broke", Failed(kind="unknown", detail="it broke")),
         ({"type": "throttle", "message": "slow down"}, Failed(kind="throttle", detail="slow down")),
+        (True, Failed(kind="unknown", detail="recorded as an error")),
         ({"kind": "refusal"}, Failed(kind="refusal", detail="refusal")),
         ({"code": "x", "message": "m"}, Failed(kind="unknown", detail="m")),
     ],
@@ -192,7 +193,7 @@ def test_an_error_is_a_failure_of_its_kind(write, error, failed):
         assert failed == recording.lookup("1", 4)
 
 
-@pytest.mark.parametrize("error", [None, "", {}])
+@pytest.mark.parametrize("error", [None, "", {}, False])
 def test_no_error_is_no_failure(write, error):
     with opened(write("a.jsonl", [{"id": "1", "output": "x", "error": error}])) as recording:
         assert "x" == text(recording, "1")
@@ -344,6 +345,13 @@ def test_an_answer_given_twice_is_refused_with_both_lines(write, rows, suffix):
     assert "outputs" in error.mend
 
 
+def test_many_answers_given_twice_are_refused_at_once(write):
+    """A file of samples one a line, not mapped to repeats: every id stands in it twice."""
+    rows = [{"id": f"q{i % 20_000}", "output": "x"} for i in range(40_000)]
+
+    assert "'q0' is answered on line 1 and on line 20001" in refused(write("a.jsonl", rows)).message
+
+
 def test_an_answer_given_twice_in_a_table_or_list_is_refused(write):
     assert (
         "line 2 and on line 5" in refused(write("a.csv", 'id,output\na,"x\ny"\nb,z\na,w\n')).message
@@ -382,6 +390,15 @@ def test_dots_reach_into_entries(write):
     }
     with open_recording(write("a.jsonl", rows), fields=fields) as recording:
         assert ("x", "length") == (text(recording, "a"), recording.lookup("a").completion.finish)
+
+
+def test_one_field_may_mean_two_things_and_take_the_name_of_another(write):
+    rows = [{"session": "a", "id": "x"}, {"session": "b", "id": "y"}]
+    with opened(write("a.jsonl", rows), id="session", output="session") as recording:
+        assert ["a", "b"] == [text(recording, "a"), text(recording, "b")]
+        assert recording.lookup("a").completion.provenance.session == ""
+    with opened(write("b.jsonl", rows), id="session", output="id") as recording:
+        assert ["x", "y"] == [text(recording, "a"), text(recording, "b")]
 
 
 def test_columns_of_a_table_are_mapped(write):
@@ -455,7 +472,7 @@ def test_a_table_without_id_or_output_is_refused(write, header, mend):
             "latency_s has 1 numbers for 2 answers",
         ),
         ('{"id": "a", "outputs": ["x", 7]}', "not a recorded answer"),
-        ('{"id": "a", "repeat": -1, "output": "x"}', "repeat is negative"),
+        ('{"id": "a", "repeat": -1, "output": "x"}', "repeat is -1"),
         ('{"id": "a", "output": "x", "usage": {"prompt_tokens": 1}}', "completion_tokens"),
         (
             '{"id": "a", "output": "x", "usage": {"prompt_tokens": -1, "completion_tokens": 1}}',
@@ -480,8 +497,9 @@ def test_a_wrong_entry_names_its_line(write, entry, said):
 def test_a_wrong_entry_of_a_list_names_its_item(write):
     error = refused(write("a.json", '[{"id": "a", "output": "x"}, {"id": "b"}]'))
     assert error.where.endswith("a.json: item 2")
-    error = refused(write("b.json", '{"a": "x", "b": {"output": {}}}'))
-    assert error.where.endswith("b.json: item 2")
+    for wrong in ('{"output": {}}', "{}", '{"latency_s": 1}'):
+        error = refused(write("b.json", f'{{"a": "x", "b": {wrong}}}'))
+        assert error.where.endswith("b.json: item 2")
 
 
 @pytest.mark.parametrize(
