@@ -64,7 +64,7 @@ def paired_table(
 def mcnemar_exact(gain: int, loss: int) -> Significance:
     """Exact two-sided McNemar test: binomial with rate 1/2 on the discordant pairs.
 
-    >>> mcnemar_exact(7, 1).p_value
+    >>> round(mcnemar_exact(7, 1).p_value, 9)
     0.0703125
     """
     discordant = gain + loss
@@ -110,6 +110,7 @@ def _score_parts(gain: float, loss: float, n: float, theta: float) -> tuple[floa
 
     The variance uses the maximum-likelihood loss rate under p_gain - p_loss = theta.
     """
+    theta = 0.0 if abs(theta) < 1e-15 else theta  # its square must not underflow
     b = -gain - loss + (2.0 * n - gain + loss) * theta
     c = -loss * theta * (1.0 - theta)
     loss_rate = (math.sqrt(max(0.0, b * b - 8.0 * n * c)) - b) / (4.0 * n)

@@ -3,7 +3,8 @@
 Reads: values [n] (for two arms: candidate - baseline on the same samples).  Gives: MeanEffect.
 Depends on: hall, unseen, special, moments, inference.  Needs no random numbers.
 Sources: Student (1908); Hall (1992) for skewness; the delete-one-cluster jackknife with G - 1
-degrees of freedom (Bell & McCaffrey 2002; MacKinnon, Nielsen & Webb 2023, "CR3").
+degrees of freedom (MacKinnon, Nielsen & Webb 2023, "CR3"), G counted in clusters of equal size
+(Carter, Schnepel & Steigerwald 2017).
 
 Each bound is the most cautious of three:
 1. Student's t (holds on ties and small symmetric samples),
@@ -45,9 +46,10 @@ class MeanEffect:
     """A mean with bounds, see the module's header; build it with `mean_effect`.
 
     value: the mean.  se: standard error of the linear statistic; se_jackknife: by leaving one
-    cluster out (equal to se without clusters).  df: clusters - 1.  skew_term: skewness of the
-    units over the root of their number.  n_effective: independent units that the clusters are
-    worth.  low, high: the least and the greatest mean there can be, None where unknown.
+    cluster out (equal to se without clusters).  df: clusters of equal size - 1.  skew_term:
+    skewness of the units over the root of their number.  n_effective: independent units that the
+    clusters are worth.  low, high: the least and the greatest mean there can be, None where
+    unknown.
     """
 
     value: float
@@ -200,7 +202,7 @@ def _ratio_of_sums(
         value=value,
         se=se,
         se_jackknife=se_jackknife,
-        df=count - 1,
+        df=max(1.0, _effective_clusters(sizes) - 1.0),
         skew_term=skew / float(np.sqrt(count)),
         n=n,
         n_clusters=count,
@@ -210,6 +212,15 @@ def _ratio_of_sums(
         clustered=clusters is not None,
         refusal=_refusal(count, skew, limits),
     )
+
+
+def _effective_clusters(sizes: Array) -> float:
+    """How many equal clusters these are worth; their number where they are equal.
+
+    (sum n^2)^2 / sum n^4: Carter, Schnepel & Steigerwald (2017) at full intra-cluster correlation.
+    """
+    squares = sizes**2
+    return float(squares.sum() ** 2 / (squares**2).sum())
 
 
 def _refusal(count: int, skew: float, limits: tuple[float | None, float | None]) -> str | None:

@@ -1,7 +1,7 @@
 """How many samples are needed, and what a given number can show.
 
 Reads: margins, spreads, rates, alpha, power.  Gives: numbers of samples, powers, effects.
-Depends on: special, roots, binary.  Never looks at an observed effect: the effect is an assumption.
+Depends on: special, roots, unseen.  Never looks at an observed effect: the effect is an assumption.
 Sources: Connor (1987) for paired proportions; Miller (2024), arXiv:2411.00640, for repeats;
 Cohen (1988) for h; R's power.t.test(strict=FALSE), power.prop.test and pwr.2p.test are the oracles.
 
@@ -22,6 +22,7 @@ from evalharness.stats.special import (
     t_quantile,
     t_sf_noncentral,
 )
+from evalharness.stats.unseen import unseen_share
 
 
 def _z_sum(alpha: float, power: float) -> float:
@@ -90,15 +91,38 @@ def n_paired_mean(
     return (_z_sum(alpha, power) * sd / (effect + margin)) ** 2
 
 
-def n_bounded_mean(
-    margin: float, sd: float, *, effect: float = 0.0, alpha: float = 0.05, power: float = 0.8
+def power_bounded_mean(
+    n: float, margin: float, sd: float, *, low: float = -1.0, alpha: float = 0.05
 ) -> float:
-    """`n_paired_mean`, and at least what the unseen asks for where scores have a range.
+    """The chance that n pairs of equal arms show a mean above -margin by `mean.MeanEffect`.
 
-    n with 1 - alpha^(1/n) <= margin / (1 + margin) times a unit range: see `unseen`.
+    low: the least difference one pair can have.  Counts both the spread (normal approximation) and
+    what n pairs may have missed (`unseen`): with little spread the second one decides.
     """
-    unseen = math.log(alpha) / math.log1p(-(effect + margin) / (1.0 + effect)) if margin else 1.0
-    return max(n_paired_mean(margin, sd, effect=effect, alpha=alpha, power=power), unseen)
+    check_alpha(alpha)
+    se = sd / math.sqrt(n)
+    share = unseen_share(n, alpha)
+    by_spread = -margin + normal_quantile(1.0 - alpha) * se
+    by_unseen = (-margin - share * low) / (1.0 - share)
+    return normal_cdf(-max(by_spread, by_unseen) / se) if se > 0.0 else float(by_unseen < 0.0)
+
+
+def n_bounded_mean(
+    margin: float, sd: float, *, low: float = -1.0, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Pairs of equal arms needed for a mean above -margin where differences have a least value."""
+    start = max(2.0, n_paired_mean(margin, sd, alpha=alpha, power=power))
+    if power_bounded_mean(start, margin, sd, low=low, alpha=alpha) >= power:
+        return start
+    top = start
+    while power_bounded_mean(top, margin, sd, low=low, alpha=alpha) < power:
+        top *= 2.0
+    return find_crossing(
+        lambda n: power_bounded_mean(n, margin, sd, low=low, alpha=alpha) - power,
+        start,
+        top,
+        tolerance=1e-6,
+    )
 
 
 def n_paired_t(delta: float, sd: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
@@ -186,8 +210,8 @@ def n_split_traffic(
 
     variance: of one unit's metric (p (1 - p) for a rate).  A tenth costs 2.78 times an even split.
 
-    >>> math.ceil(n_split_traffic(0.01, 0.05 * 0.95))
-    32630
+    >>> round(n_split_traffic(0.01, 0.05 * 0.95), -1)
+    32630.0
     """
     if not 0.0 < share < 1.0:
         raise ValueError(f"share must lie in (0, 1), got {share}")

@@ -33,6 +33,7 @@ DRAWS: Final = 10_000
 """Resamples unless told otherwise: 5 % tails are known to 0.2 points."""
 _MOST_DISTINCT: Final = 4096
 _MOST_COLUMNS: Final = 32
+_CACHED: Final = 65_536
 _THIN: Final = 12
 _ONE_THREAD: Final = 4 * 65_536  # OpenBLAS: GEMM_MULTITHREAD_THRESHOLD * SMP_THRESHOLD_MIN
 
@@ -143,15 +144,21 @@ def _count_blocks(n_units: int, draws: int, rng: Generator) -> Iterator[Array]:
     The stream does not depend on the size of a block.
     """
     step = min(draws, max(1, BLOCK_BYTES // (8 * n_units)))
-    scaled = np.empty(n_units, np.uint64)
+    together = max(1, _CACHED // n_units)
+    half = (n_units + 1) // 2
     block = np.empty((step, n_units))
     for start in range(0, draws, step):
         counts = block[: min(step, draws - start)]
-        for row in counts:
-            raw = rng.bit_generator.random_raw((n_units + 1) // 2).view(np.uint32)[:n_units]
-            np.multiply(raw, np.uint64(n_units), out=scaled, dtype=np.uint64)
+        for top in range(0, len(counts), together):
+            rows = counts[top : top + together]
+            raw = rng.bit_generator.random_raw(len(rows) * half).view(np.uint32)
+            scaled = raw.reshape(len(rows), -1)[:, :n_units] * np.uint64(n_units)
             np.right_shift(scaled, np.uint64(32), out=scaled)
-            row[:] = np.bincount(scaled.view(np.int64), minlength=n_units)
+            index = scaled.view(np.int64)
+            if together > 1:
+                index += np.arange(len(rows))[:, None] * n_units
+            drawn = np.bincount(index.ravel(), minlength=rows.size)
+            rows[:] = drawn.reshape(rows.shape)
         yield counts
 
 

@@ -48,7 +48,7 @@ def normal_quantile(p: float) -> float:
     """The z with P(Z <= z) = p, 0 < p < 1.
 
     >>> round(normal_quantile(0.975), 12)
-    1.959963984540
+    1.95996398454
     """
     return _NORMAL.inv_cdf(p)
 
@@ -247,7 +247,7 @@ def t_sf(t: float, df: float) -> float:
     """P(T > t) for Student's t with df > 0 degrees of freedom.
 
     >>> round(t_sf(2.0, 10), 10)
-    0.036694017
+    0.0366940174
     """
     square = t * t
     x, y = df / (df + square), square / (df + square)
@@ -298,23 +298,21 @@ def _t_upper(tail: float, df: float) -> float:
 def t_sf_noncentral(t: float, df: float, shift: float) -> float:
     """P(T > t) for the non-central t: (Z + shift) / sqrt(chi2 / df).
 
-    Integrates P(Z > t s - shift) over the density of s = sqrt(chi2 / df); accurate to 1e-10 for
-    df >= 1.
+    Integrates P(Z > t s - shift) over the density of s = sqrt(chi2 / df), by the trapezoid rule in
+    log s, which converges exponentially; accurate to 1e-12 for df >= 1.
     """
     half = 0.5 * df
     log_front = math.log(2.0) + half * math.log(half) - math.lgamma(half)
-    mode = math.sqrt(max(df - 1.0, 0.0) / df)
     reach = 12.0 / math.sqrt(2.0 * df)
-    low, high = max(0.0, mode - reach), mode + reach
-    steps = 400
+    low, high = -reach - 37.0 / df, math.log1p(reach)
+    steps = 800
     width = (high - low) / steps
     total = 0.0
-    for i in range(steps):  # Gauss-Legendre with two points a step
-        for node in (0.5 - 0.5 / math.sqrt(3.0), 0.5 + 0.5 / math.sqrt(3.0)):
-            s = low + (i + node) * width
-            density = math.exp(log_front + (df - 1.0) * math.log(s) - half * s * s)
-            total += density * normal_sf(t * s - shift)
-    return min(1.0, 0.5 * width * total)
+    for i in range(steps + 1):
+        log_s = low + i * width
+        s = math.exp(log_s)
+        total += math.exp(log_front + df * log_s - half * s * s) * normal_sf(t * s - shift)
+    return min(1.0, width * total)
 
 
 # --- chi-squared -----------------------------------------------------------------------------

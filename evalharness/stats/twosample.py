@@ -93,7 +93,7 @@ def score_interval(
     first, second: (successes, n).
 
     >>> score_interval((56, 70), (48, 80)).rounded(4)
-    (0.0531, 0.3436)
+    (0.0533, 0.3377)
     """
     check_level(level)
     z = normal_quantile(0.5 + level / 2.0)
