@@ -14,7 +14,8 @@ from evalharness.errors import TooFewSamples
 from evalharness.records import Answered, Estimate, Estimated, Undetermined
 from evalharness.results import MetricSummary, RunSummary, Spent, Volatile
 from evalharness.spec.suite import Suite
-from evalharness.stages.effects import absolute_effect, plain_value
+from evalharness.stages.effects import absolute_effect
+from evalharness.stages.kinds import plain_value
 from evalharness.stages.pairing import arm_rows, slice_mask
 from evalharness.store.journal import OutcomeEntry, read_entries
 from evalharness.store.marks import MarkTable, read_marks

@@ -9,7 +9,8 @@ from __future__ import annotations
 from evalharness.errors import PairingError, TooFewSamples
 from evalharness.results import ComparisonRow
 from evalharness.spec.suite import Suite
-from evalharness.stages.effects import Measured, paired_effect, plain_value
+from evalharness.stages.effects import Measured, paired_effect
+from evalharness.stages.kinds import plain_value
 from evalharness.stages.pairing import Failures, Pairing, paired_rows
 from evalharness.store.marks import MetricColumns
 
