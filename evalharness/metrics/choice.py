@@ -57,7 +57,7 @@ class MultipleChoice(ItemMetric):
 
     def value(self, item: Item) -> Judged:
         """1 or 0; unscored where the reference names no choice."""
-        wanted = {self._wanted(target, item.sample) for target in item.sample.targets} - {None}
+        wanted = self.wanted(item.sample)
         if not wanted:
             return Unscored(reason=f"no reference is one of the letters {self.letters}")
         return 1.0 if self.chosen(item.text, item.sample) in wanted else 0.0
@@ -78,6 +78,11 @@ class MultipleChoice(ItemMetric):
         if bracketed:
             return str(bracketed[-1])
         return self._by_text(text, sample)
+
+    def wanted(self, sample: Sample) -> set[str]:
+        """The letters that a sample's references mean; empty if they name no choice."""
+        letters = (self._wanted(target, sample) for target in sample.targets)
+        return {letter for letter in letters if letter is not None}
 
     def _wanted(self, target: str, sample: Sample) -> str | None:
         """The letter that a reference means, or None."""
