@@ -92,6 +92,8 @@ class _SampleCheck:
         self._maker = SampleMaker(spec)
         self._fields = FieldMap(spec.fields)
         self._seen = SeenIds()
+        self._ids = Questions()
+        self._content_ids = Questions()
         self._questions = Questions()
         self._n_rows = 0
         self._n_samples = 0
@@ -121,11 +123,8 @@ class _SampleCheck:
         if is_squad(row.values):  # an article has hundreds of questions: count those
             self.place, number = f"{self._where}: question ", self._n_samples
         is_new = self._seen.add(sample.id)
-        if not is_new:
-            named = is_named_by_content(sample)
-            said = "the same sample, without an id," if named else f"the id {sample.id!r}"
-            mend = "remove one of them" if named else "give every sample its own id"
-            self._add("error", "duplicate", number, f"{said} stands in the file before", mend)
+        ids = self._content_ids if is_named_by_content(sample) else self._ids
+        ids.add(number, sample.id, "")
         spoken = spoken_text(sample)
         system = any(message.content for message in sample.messages)
         if not spoken.strip() and not system:
@@ -160,6 +159,12 @@ class _SampleCheck:
             raise DataError(
                 "the file holds no samples", where=self._where, mend="check how it was written"
             )
+        for first, line, _ in self._ids.repeated():
+            said = f"has the same id as {self.place}{first}"
+            self._add("error", "duplicate", line, said, "give every sample its own id")
+        for first, line, _ in self._content_ids.repeated():
+            said = f"is the same sample as {self.place}{first}, and neither has an id"
+            self._add("error", "duplicate", line, said, "remove one of them")
         for first, line, alike in self._questions.repeated():
             if alike:
                 said = f"asks and expects the same as {self.place}{first}"
