@@ -56,14 +56,25 @@ class Tries:
         self.left_s -= attempt.latency_s
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How time passes: monotonic seconds, and how to wait."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+REAL_TIME: Final = Pace()
+
+
 class Retrying:
     """A client that is asked again where that helps.
 
     timeout_s: for all attempts and waits of a request, time in the limiter's queue apart.
-    clock, sleep: monotonic seconds and how to wait, for tests.  rng: draws the jitter.
+    rng: draws the jitter.
     """
 
-    def __init__(  # noqa: PLR0913  # a clock, a sleep and a generator are handed in by design
+    def __init__(
         self,
         client: Client,
         policy: RetryPolicy,
@@ -71,15 +82,14 @@ class Retrying:
         limiter: AdaptiveLimiter,
         rng: np.random.Generator,
         timeout_s: float = 300.0,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        pace: Pace = REAL_TIME,
     ) -> None:
         self.client = client
         self.limiter = limiter
         self._policy = policy
         self._timeout_s = timeout_s
-        self._clock = clock
-        self._sleep = sleep
+        self._clock = pace.clock
+        self._sleep = pace.sleep
         self._rng = rng
         self._reached = False
 

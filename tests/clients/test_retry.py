@@ -9,7 +9,7 @@ import pytest
 
 from evalharness.clients.limiter import AdaptiveLimiter
 from evalharness.clients.openai_http import open_openai
-from evalharness.clients.retry import Retrying
+from evalharness.clients.retry import Pace, Retrying
 from evalharness.clients.scripted import open_scripted
 from evalharness.clients.settings import ClientSettings, RetryPolicy
 from evalharness.contracts import Capabilities, Identity, Limits
@@ -57,7 +57,7 @@ def outcome(emulator, waits, run, question):
             limiter=AdaptiveLimiter(8),
             rng=np.random.default_rng(7),
             timeout_s=timeout_s,
-            sleep=waits.sleep,
+            pace=Pace(sleep=waits.sleep),
         )
 
         async def ask():

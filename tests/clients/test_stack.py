@@ -68,7 +68,7 @@ def test_a_mix_of_all_passing_faults_loses_nothing_and_the_bill_agrees(
         assert isinstance(outcome, Answered), outcome
         assert outcome.completion.text == request.messages[0].content
     state = emulator.state()
-    assert 0 == state["answered_twice"] == state["in_flight"]
+    assert 0 == state["answered_twice"]
     assert sum(state["faults"].values()) > 120
     attempts = [attempt for outcome in outcomes.values() for attempt in outcome.attempts]
     assert state["requests"] == len(attempts)

@@ -102,19 +102,17 @@ async def respond(asked: Asked, fault: Fault | None, wire: Wire, ledger: Ledger)
         wait_s += plan.latency.per_token_s * tokens
     if wait_s > 0:
         await asyncio.sleep(wait_s)
+    # Counted before a byte is sent: who has the answer finds it in the counts.
     if fault is None or fault.billed:
         ledger.bill(asked.fingerprint, asked.said.prompt_tokens, billed_tokens(asked.said))
+    if fault is None or fault.expect is None:
+        ledger.answer(asked.fingerprint)
     if fault is not None and fault.name in AFTER:
         await AFTER[fault.name](asked, wire, plan)
-        if fault.expect is None:
-            ledger.answer(asked.fingerprint)
-        return
-    if stream and (fault is None or fault.name != "stream_as_json"):
+    elif stream and (fault is None or fault.name != "stream_as_json"):
         await stream_answer(asked, fault, wire, plan)
     else:
         wire.send_json(whole(asked, fault, plan))
-    if fault is None or fault.expect is None:
-        ledger.answer(asked.fingerprint)
 
 
 async def _reset_before(wire: Wire, _: Plan) -> None:

@@ -16,8 +16,10 @@ import msgspec
 from evalharness.records import JsonObject
 from evalharness.testing.emulator.faults import error
 from evalharness.testing.emulator.inference import complete
+from evalharness.testing.emulator.jobs import Jobs
 from evalharness.testing.emulator.ledger import Ledger
 from evalharness.testing.emulator.plan import Plan
+from evalharness.testing.emulator.routes import handle_job
 from evalharness.testing.emulator.wire import Connections, HttpRequest, Wire, listen
 
 COMPLETIONS: Final = ("/v1/chat/completions", "/v1/completions")
@@ -30,6 +32,7 @@ class Emulator:
 
     def __init__(self, plan: Plan | None = None) -> None:
         self.ledger = Ledger(plan or Plan())
+        self.jobs = Jobs()
         self.connections = Connections()
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -59,6 +62,7 @@ class Emulator:
     def set_plan(self, plan: Plan) -> None:
         """Start anew with a plan: all counts are zero."""
         self.ledger = Ledger(plan)
+        self.jobs = Jobs()
 
     def state(self) -> JsonObject:
         """All counts since the plan was set."""
@@ -75,7 +79,9 @@ class Emulator:
             self.take_plan(request, wire)
         elif path == "/v1/models":
             self.list_models(wire)
-        else:
+        elif path == "/v2/supported-models":
+            self.list_prices(wire)
+        elif not handle_job(self.jobs, request, path, wire, self.ledger):
             wire.send_json(error(f"no route {request.method} {path}"), status=404)
 
     def take_plan(self, request: HttpRequest, wire: Wire) -> None:
@@ -95,6 +101,13 @@ class Emulator:
         ]
         together = self.ledger.plan.dialect == "together"
         wire.send_json(listed if together else {"object": "list", "data": listed})
+
+    def list_prices(self, wire: Wire) -> None:
+        """The catalogue with prices, in Together's shape: USD per million tokens."""
+        names = self.ledger.plan.models or ("echo",)
+        prices = {"input": 0.5, "cachedInput": 0.25, "output": 1.5}
+        listed = [{"id": name, "pricing": prices, "contextLength": "8192"} for name in names]
+        wire.send_json({"data": listed, "nextCursor": None})
 
 
 @contextmanager
