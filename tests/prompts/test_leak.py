@@ -136,6 +136,11 @@ def test_an_excerpt_is_one_short_line(text):
     assert len(line.splitlines()) <= 1
 
 
+def test_a_long_excerpt_is_cut_to_its_length_with_a_mark():
+    assert excerpt("x" * EXCERPT) == '"' + "x" * EXCERPT + '"'
+    assert excerpt("x" * (EXCERPT + 1)) == '"' + "x" * (EXCERPT - 1) + '…"'
+
+
 # --- leaks -------------------------------------------------------------------------------------
 
 

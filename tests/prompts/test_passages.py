@@ -133,7 +133,7 @@ def test_encodings_that_say_what_they_are_give_the_same_text(tmp_path, raw):
 
 def test_latin_1_is_refused_with_file_line_and_mend(tmp_path):
     (tmp_path / "a.txt").write_text("fine", encoding="utf-8")
-    (tmp_path / "b.txt").write_bytes("one\ntwo\nCafé".encode("latin-1"))
+    (tmp_path / "b.txt").write_bytes("\none\nCafé".encode("latin-1"))
     with pytest.raises(DataError) as caught:
         read(tmp_path)
     assert caught.value.message == "not UTF-8: byte 0xe9"

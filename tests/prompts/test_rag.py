@@ -224,6 +224,8 @@ def test_numbers_below_one_are_refused(build, manual, key, number):
     with pytest.raises(SpecError, match=f"`{key}` must be at least 1, got {number}") as caught:
         build(rag={"documents": "manual", key: number})
     assert caught.value.where == f"suite.yaml, prompt.rag.{key}"
+    mends = {"k": "leave `rag` out to show no passages", "chunk_words": "200 suits most texts"}
+    assert caught.value.mend == mends[key]
 
 
 @pytest.mark.parametrize("template", ["{{ prompt }}", "{{ passage }} {{ prompt }}", "passages", ""])
