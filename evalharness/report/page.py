@@ -157,7 +157,7 @@ def build_page(facts: Facts) -> Page:
         gate
         for group in groups
         for gate in group.gates
-        if gate.row.slice is None and gate.row.role != "diagnostic"
+        if gate.row.role != "diagnostic" and (gate.row.slice is None or gate.row.outcome != "PASS")
     ]
     flips = fairly(facts.flips, MOST_FLIPS)
     ink = inks(facts)

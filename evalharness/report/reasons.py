@@ -15,7 +15,10 @@ from evalharness.results import Facts, GateRow
 
 
 def why(facts: Facts, medium: Medium) -> tuple[str, ...]:
-    """The reasons of a verdict, one sentence each; none where nothing was judged."""
+    """The reasons of a verdict, one sentence each; none where nothing was judged.
+
+    What the list of invalid evidence says already is not said twice.
+    """
     verdict = facts.verdict
     if verdict is None:
         return ()
@@ -28,7 +31,9 @@ def why(facts: Facts, medium: Medium) -> tuple[str, ...]:
         told = tuple(_open(row, medium) for row in missed)
     else:
         told = ()
-    return told or tuple(one_line(reason) for reason in verdict.why)
+    said = {one_line(invalid.message) for invalid in facts.invalid}
+    given = (one_line(reason) for reason in verdict.why)
+    return told or tuple(reason for reason in given if reason not in said)
 
 
 def failure(row: GateRow, medium: Medium) -> str:

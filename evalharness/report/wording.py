@@ -23,7 +23,7 @@ RATIOS: Final = frozenset({"max_ratio", "min_ratio"})
 BARS: Final = frozenset({"at_most", "at_least"})
 
 STATE_SENTENCE: Final[dict[VerdictState, str]] = {
-    "READY": "Every gate passed against every baseline.",
+    "READY": "The evidence supports putting the candidate in front of real traffic.",
     "NOT_READY": "At least one gate failed, and the evidence for that is strong.",
     "INCONCLUSIVE": "The evidence does not decide yet, one way or the other.",
     "INVALID": "The evidence cannot be used, so no gate was judged by it.",

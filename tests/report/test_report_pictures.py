@@ -269,9 +269,13 @@ def test_no_flip_is_lost_where_there_is_room(count, most):
     assert len(fairly(flips, most)) == min(count, most)
 
 
-def test_tiles_show_only_gates_that_decide():
+def test_tiles_show_gates_that_decide_and_slices_that_did_not_pass():
     page = build_page(made.inconclusive())
-    assert [tile.row.metric for tile in page.tiles] == ["rouge_l", "cost_usd"]
+    assert [tile.reading.label for tile in page.tiles] == [
+        "rouge_l",
+        "rouge_l [lang=de]",
+        "cost_usd/1k",
+    ]
 
 
 def test_no_picture_carries_an_inline_style():

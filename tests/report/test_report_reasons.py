@@ -140,6 +140,12 @@ def test_other_verdicts_give_their_own_reasons(state):
     assert why(facts, PAGE) == facts.verdict.why
 
 
+def test_what_the_invalid_evidence_says_is_not_said_twice():
+    facts = made.invalid()
+    verdict = made.verdict("INVALID", facts.invalid[0].message, "another reason")
+    assert why(msgspec.structs.replace(facts, verdict=verdict), PAGE) == ("another reason",)
+
+
 def test_a_stamped_verdict_keeps_its_own_reason():
     facts = msgspec.structs.replace(
         made.ready(), verdict=made.verdict("INCONCLUSIVE", "stamped", stamps=("EXPLORATORY",))
