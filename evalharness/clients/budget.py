@@ -1,6 +1,6 @@
 """`--max-cost`: never send a request that could cost more than what is left.
 
-Reads: requests, prices.  Gives: Budget, BudgetedClient.
+Reads: requests, prices.  Gives: Budget, BudgetedClient, BudgetedBatchClient.
 Depends on: pricing, calls, contracts, errors.
 Before each attempt the most that it can cost is set aside; afterwards what it did cost is booked
 and the rest freed.  While answers in flight hold the rest, a request waits for them rather than
@@ -10,15 +10,16 @@ stop the run.  An attempt whose billing is unknown is booked at its most.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from evalharness.clients.calls import facts_of
 from evalharness.errors import BudgetExceeded, ClientError, UsageError
+from evalharness.records import Answered
 
 if TYPE_CHECKING:
-    from evalharness.contracts import Client
-    from evalharness.records import Completion, Request
+    from evalharness.contracts import BatchClient, Client
+    from evalharness.records import Completion, Outcome, Request
     from evalharness.spec.suite import PriceSpec
 
 TOKENS_PER_MESSAGE: Final = 16
@@ -110,6 +111,33 @@ class BudgetedClient:
     async def close(self) -> None:
         """Close the client within."""
         await self._client.close()
+
+
+class BudgetedBatchClient(BudgetedClient):
+    """A batch client that asks its budget before each batch, for all of it at once."""
+
+    def __init__(
+        self, client: BatchClient, budget: Budget, most_usd_of: Callable[[Request], float]
+    ) -> None:
+        super().__init__(client, budget, most_usd_of)
+        self._batch_client = client
+
+    async def complete_batch(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """Ask if the money reaches for the whole batch; raises BudgetExceeded where not."""
+        most_usd = sum(map(self._most_usd_of, requests))
+        await self._budget.reserve(most_usd)
+        actual_usd = most_usd
+        try:
+            outcomes = await self._batch_client.complete_batch(requests)
+            actual_usd = sum(map(cost_of, outcomes))
+            return outcomes
+        finally:
+            self._budget.settle(most_usd, actual_usd)
+
+
+def cost_of(outcome: Outcome) -> float:
+    """What one outcome of a batch is known to have cost, in US dollars."""
+    return (outcome.completion.cost_usd or 0.0) if isinstance(outcome, Answered) else 0.0
 
 
 def most_usd(request: Request, price: PriceSpec) -> float:

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
@@ -37,7 +37,7 @@ from evalharness.clients.transport import (
     transport_errors,
     with_ttft,
 )
-from evalharness.contracts import Capabilities, Identity, Limits
+from evalharness.contracts import Capabilities, Client, Identity, Limits
 from evalharness.errors import ClientError
 from evalharness.records import Completion, Provenance, Request
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
+JSON: Final = "application/json"
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """An answer larger than this is no answer; logprobs of a long one stay well below."""
 
@@ -55,14 +56,16 @@ OPTIONS: Final = (
     "max_tokens_field",
     "score_by",
     "api_key_env",
+    "mode",
 )
 
 
-def open_openai(model: str, settings: ClientSettings) -> OpenAIClient:
+def open_openai(model: str, settings: ClientSettings) -> Client:
     """The client for `openai/<model>`: OpenAI itself, or any server at OPENAI_BASE_URL.
 
     options: `api: chat|completions`, `logprobs_as: flag|count`, `stream_usage: ask|given`,
-    `max_tokens_field`, `score_by: none|echo|prompt_logprobs`, `api_key_env`.
+    `max_tokens_field`, `score_by: none|echo|prompt_logprobs`, `api_key_env`,
+    `mode: live|batch`.
     Raises UsageError for a wrong base URL, SpecError for a wrong option, Fatal(auth) where
     OpenAI's own address is asked without a key.
     """
@@ -82,7 +85,21 @@ def open_openai(model: str, settings: ClientSettings) -> OpenAIClient:
         key=key,
         dialect=read_dialect(settings, Dialect()),
     )
-    return OpenAIClient(endpoint, settings)
+    return client_of(endpoint, settings, files="openai")
+
+
+def client_of(
+    endpoint: Endpoint, settings: ClientSettings, *, files: Literal["openai", "together"]
+) -> Client:
+    """The client of an endpoint, live or by batch as the option `mode` says.
+
+    files: how the provider takes files, for batches.
+    """
+    if option_choice(settings.options, "mode", ("live", "batch"), "live") == "live":
+        return OpenAIClient(endpoint, settings)
+    from evalharness.clients.batch_api import BatchApiClient
+
+    return BatchApiClient(endpoint, settings, files)
 
 
 def read_dialect(settings: ClientSettings, default: Dialect) -> Dialect:
@@ -194,7 +211,10 @@ class OpenAIClient:
                 async with self._open_session().post(
                     self._endpoint.address.route(self._route),
                     data=body,
-                    headers={"Idempotency-Key": self._idempotency_key(request)},
+                    headers={
+                        "Content-Type": JSON,
+                        "Idempotency-Key": self._idempotency_key(request),
+                    },
                     proxy=self._proxy,
                     allow_redirects=False,
                 ) as response:
@@ -209,6 +229,7 @@ class OpenAIClient:
                     self._endpoint.address.route(self._route),
                     data=body,
                     headers={
+                        "Content-Type": JSON,
                         "Idempotency-Key": self._idempotency_key(request),
                         "Accept": "text/event-stream",
                     },

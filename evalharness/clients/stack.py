@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from evalharness.catalog import CLIENTS, load
 from evalharness.clients.addresses import is_local
-from evalharness.clients.budget import Budget, BudgetedClient, most_usd
+from evalharness.clients.budget import Budget, BudgetedBatchClient, BudgetedClient, most_usd
 from evalharness.clients.limiter import Limiters
 from evalharness.clients.pricing import PricedClient, price_of
 from evalharness.clients.retry import Retrying
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 UNCACHED: Final = frozenset({"replay", "scripted", "echo", "majority", "nearest_neighbour"})
 """Providers whose answers cost nothing to have again."""
-
-FREE: Final = PriceSpec(prompt_usd_per_mtok=0.0, completion_usd_per_mtok=0.0)
 
 
 class Asker(Protocol):
@@ -92,15 +90,15 @@ def build_asker(client: Client, settings: ClientSettings, *, shared: Shared | No
     settings = with_general_options(settings)
     held = shared or Shared()
     price = settings.price or price_of(client.identity, settings.environment)
-    inner = client if price is None else PricedClient(client, price)
-    budget = held.budget
-    if budget is None and settings.max_cost_usd is not None:
-        budget = held.budget = Budget(settings.max_cost_usd)
-    if budget is not None and bills(client.identity):
-        inner = BudgetedClient(inner, budget, partial(most_usd, price=known(price, client)))
-    limits = client.limits
-    most = min(settings.max_connections, limits.max_connections)
+    inner = (
+        client if price is None or isinstance(client, BatchClient) else PricedClient(client, price)
+    )
+    if held.budget is None and settings.max_cost_usd is not None:
+        held.budget = Budget(settings.max_cost_usd)
+    if held.budget is not None and bills(client.identity):
+        inner = budgeted(inner, held.budget, price)
     identity = client.identity
+    most = min(settings.max_connections, client.limits.max_connections)
     retrying = Retrying(
         inner,
         settings.retry,
@@ -108,7 +106,15 @@ def build_asker(client: Client, settings: ClientSettings, *, shared: Shared | No
         rng=np.random.default_rng([settings.seed, name_seed(identity)]),
         timeout_s=settings.timeout_s,
     )
-    return StackedAsker(client, retrying, open_cache(identity, settings, retrying, client))
+    return StackedAsker(inner, retrying, open_cache(identity, settings, retrying, inner))
+
+
+def budgeted(client: Client, budget: Budget, price: PriceSpec | None) -> Client:
+    """The client behind its budget; raises UsageError where the price is not known."""
+    most = partial(most_usd, price=known(price, client))
+    if isinstance(client, BatchClient):
+        return BudgetedBatchClient(client, budget, most)
+    return BudgetedClient(client, budget, most)
 
 
 def open_cache(

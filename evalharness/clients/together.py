@@ -14,7 +14,7 @@ from typing import Final
 from evalharness.clients.addresses import normalise_base_url
 from evalharness.clients.calls import fatal
 from evalharness.clients.openai_http import OPTIONS as HTTP_OPTIONS
-from evalharness.clients.openai_http import OpenAIClient, read_dialect
+from evalharness.clients.openai_http import client_of, read_dialect
 from evalharness.clients.payloads import Dialect
 from evalharness.clients.settings import (
     ClientSettings,
@@ -23,6 +23,7 @@ from evalharness.clients.settings import (
     with_query,
 )
 from evalharness.clients.transport import Endpoint
+from evalharness.contracts import Client
 
 INFERENCE_URL: Final = "https://api-inference.together.ai/v1"
 MAIN_URL: Final = "https://api.together.ai/v1"
@@ -32,7 +33,7 @@ JOB: Final = "job:"
 DIALECT: Final = Dialect(chat_logprobs="count", stream_usage="given")
 
 
-def open_together(model: str, settings: ClientSettings) -> OpenAIClient:
+def open_together(model: str, settings: ClientSettings) -> Client:
     """The client for `together/<model>`, or for the model of a job: `together/job:ft-...`.
 
     options: those of `openai`, and `host: inference|main`, which of Together's own hosts is asked.
@@ -56,7 +57,7 @@ def open_together(model: str, settings: ClientSettings) -> OpenAIClient:
         dialect=together_dialect(settings),
         details=details,
     )
-    return OpenAIClient(endpoint, settings)
+    return client_of(endpoint, settings, files="together")
 
 
 def together_dialect(settings: ClientSettings) -> Dialect:

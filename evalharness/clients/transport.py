@@ -48,11 +48,7 @@ def open_session(endpoint: Endpoint, settings: ClientSettings) -> aiohttp.Client
     """A session with the endpoint's key and no cookies; its own timeouts are off: ours rule."""
     import aiohttp
 
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "evalharness",
-        **settings.headers,
-    }
+    headers = {"User-Agent": "evalharness", **settings.headers}
     if endpoint.key:
         headers["Authorization"] = f"Bearer {endpoint.key}"
     return aiohttp.ClientSession(
