@@ -93,9 +93,7 @@ def _sandbox() -> list[Check]:
     from evalharness.sandbox import probe
 
     return [
-        Check(
-            what=f"sandbox {found.name}", works=found.works, detail=found.detail, mend=found.mend
-        )
+        Check(what=f"sandbox {found.name}", works=found.works, detail=found.detail, mend=found.mend)
         for found in probe()
     ]
 

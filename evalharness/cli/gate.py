@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli.options import EXIT_ZERO, GENERATING, REPORTS, Output, taking
+from evalharness.cli.options import CALIBRATE, EXIT_ZERO, GENERATING, REPORTS, Output, taking
 from evalharness.cli.progress import showing_progress
 from evalharness.stages.options import RunOptions
 
@@ -36,7 +36,7 @@ from evalharness.stages.options import RunOptions
     type=click.Path(dir_okay=False, path_type=Path),
     help="Another policy than the suite's; stamps the verdict EXPLORATORY, never READY.",
 )
-@taking(REPORTS, EXIT_ZERO, *GENERATING)
+@taking(REPORTS, EXIT_ZERO, CALIBRATE, *GENERATING)
 def command(
     suites: tuple[str, ...],
     candidates: tuple[str, ...],
@@ -64,4 +64,11 @@ def command(
     with showing_progress(quiet=output.quiet) as report:
         folder = gate(request, options, report)
     code = print_facts(folder, out=options.out, output=output)
+    if output.calibrate:
+        from evalharness.report.plan_text import render_calibration
+        from evalharness.stages.decide import calibration
+
+        rows = calibration(folder, options, draws=output.calibrate)
+        alpha = request.suites[0].policy.alpha
+        click.echo(render_calibration(rows, alpha), err=output.as_json)
     return 0 if output.exit_zero else code

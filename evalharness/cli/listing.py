@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,13 +18,14 @@ KINDS = ("metrics", "clients", "suites", "baselines", "runs")
 @JSON
 def command(kind: str, out: Path, as_json: bool) -> int:
     """List metrics, clients, suites, baselines or runs."""
-    rows = {
+    tables: dict[str, Callable[[], list[tuple[str, str]]]] = {
         "metrics": _metrics,
         "clients": _clients,
         "suites": _suites,
         "baselines": _baselines,
         "runs": lambda: _runs(out),
-    }[kind]()
+    }
+    rows = tables[kind]()
     if as_json:
         import msgspec
 

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "score": ("evalharness.cli.score", "Score stored answers; no model, key or network."),
     "compare": ("evalharness.cli.compare", "Compare runs sample by sample; no verdict."),
     "gate": ("evalharness.cli.gate", "Decide: READY, NOT_READY, INCONCLUSIVE or INVALID."),
+    "plan": ("evalharness.cli.plan", "Say what a gate takes, before a token is spent."),
     "report": ("evalharness.cli.report", "Write the reports of runs or gates again."),
     "validate": ("evalharness.cli.validate", "Check a suite, a held-out file or a training file."),
     "list": ("evalharness.cli.listing", "List metrics, clients, suites, baselines or runs."),

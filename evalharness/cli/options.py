@@ -26,12 +26,16 @@ REPORT_FORMATS = ("html", "md", "json", "junit")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """How a verb shows what it found. formats: of the reports to write."""
+    """How a verb shows what it found.
+
+    formats: of the reports to write.  calibrate: draws of the policy's self-audit, 0 for none.
+    """
 
     quiet: bool = False
     as_json: bool = False
     formats: tuple[str, ...] = ()
     exit_zero: bool = False
+    calibrate: int = 0
 
 
 OUT = click.option(
@@ -68,6 +72,13 @@ NO_REPORTS = click.option(
 EXIT_ZERO = click.option(
     "--exit-zero", is_flag=True, help="Exit 0 whatever the verdict (not on errors)."
 )
+CALIBRATE = click.option(
+    "--calibrate",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="DRAWS",
+    help="Re-simulate this policy on this data's shape, e.g. 1000 times.",
+)
 MAX_CONNECTIONS = click.option(
     "--max-connections", type=click.IntRange(min=1), help="Requests in flight."
 )
@@ -92,7 +103,7 @@ RUN_NAMES = (
     "no_cache",
     "shard",
 )
-OUTPUT_NAMES = ("quiet", "as_json", "reports", "exit_zero")
+OUTPUT_NAMES = ("quiet", "as_json", "reports", "exit_zero", "calibrate")
 
 
 def taking(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
@@ -137,6 +148,7 @@ def output_options(given: dict[str, Any]) -> Output:  # Any: see `taking`
         as_json=given.get("as_json", False),
         formats=parse_reports(given["reports"]) if "reports" in given else (),
         exit_zero=given.get("exit_zero", False),
+        calibrate=given.get("calibrate", 0),
     )
 
 

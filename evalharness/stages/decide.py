@@ -23,10 +23,11 @@ from evalharness.stages.compare import compare_tables
 from evalharness.stages.execute import execute
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
+from evalharness.stages.planning import CalibrationRow, calibrate
 from evalharness.stages.verdict import judge, verdict
-from evalharness.store.keys import sha256_of
+from evalharness.store.keys import derive_seed, sha256_of
 from evalharness.store.marks import MarkTable, read_marks
-from evalharness.store.runs import RunFolder, write_json
+from evalharness.store.runs import RunFolder, read_json, write_json
 
 EXPLORATORY = "EXPLORATORY"
 
@@ -136,6 +137,28 @@ def compare_runs(
         volatile=_volatile(started, options),
     )
     return _write(file, options.out)
+
+
+def calibration(folder: Path, options: RunOptions, *, draws: int) -> list[CalibrationRow]:
+    """How often the policy of a gate errs on data of its own shape, for each suite and pair.
+
+    folder: the gate's.  Raises StoreError.
+    """
+    import numpy as np
+
+    file = read_json(folder / "gate.json", GateFile)
+    rows: list[CalibrationRow] = []
+    seed = options.seed or 0
+    for suite_name in dict.fromkeys(arm.suite for arm in file.arms):
+        arms = [arm for arm in file.arms if arm.suite == suite_name]
+        baselines = [arm for arm in arms if arm.role == "baseline"]
+        for candidate in (arm for arm in arms if arm.role == "candidate"):
+            runs = [RunFolder(options.out / arm.run) for arm in (baselines[0], candidate)]
+            pairing = pair(*(read_marks(run.marks_path) for run in runs))
+            policy = runs[1].manifest().suite.policy
+            rng = np.random.default_rng(derive_seed(seed, "calibrate", suite_name, candidate.name))
+            rows += calibrate(pairing, policy, draws=draws, rng=rng)
+    return rows
 
 
 def _with_policy(suite: Suite, policy: Policy | None) -> Suite:
