@@ -83,15 +83,17 @@ def bootstrap_t_interval(
     n = len(array)
     require(n, 2, what="a bootstrap-t interval")
     mean, sd = float(array.mean()), float(array.std(ddof=1))
+    if sd == 0.0:
+        raise TooFewSamples("the values do not vary")
     centred = array - mean
     sums = resample_sums(np.column_stack([centred, centred**2]), draws=draws, rng=rng)
     spread = np.sqrt(np.maximum(0.0, sums[:, 1] / n - (sums[:, 0] / n) ** 2) * n / (n - 1.0))
     moves = spread > 1e-12 * sd
-    t = np.sign(sums[:, 0]) * math.inf
+    t = np.where(sums[:, 0] > 0.0, math.inf, -math.inf)
     t[moves] = sums[moves, 0] / n / spread[moves] * math.sqrt(n)
     alpha = (1.0 - level) / 2.0
     low, high = np.sort(t)[[math.ceil(alpha * draws) - 1, math.ceil((1.0 - alpha) * draws) - 1]]
-    if sd == 0.0 or not (math.isfinite(low) and math.isfinite(high)):
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise TooFewSamples("too little varies for a bootstrap-t interval", mend="add samples")
     se = sd / math.sqrt(n)
     return Interval(mean - float(high) * se, mean - float(low) * se, level, "bootstrap-t")

@@ -76,7 +76,7 @@ class BootstrapEffect:
         """Share of resamples at or below theta (plus one), at least what may go unseen."""
         hits = int(np.searchsorted(self.sorted_b, theta, side="right")) + self.n_undefined
         p = max((hits + 1.0) / (self.draws + 1.0), 0.5 if theta >= self.value else 0.0)
-        if self.low is not None and theta < self.value:
+        if self.low is not None:
             p = max(p, unseen_p(self.value, theta, self.low, n=self.n_clusters))
         return p
 
@@ -84,7 +84,7 @@ class BootstrapEffect:
         """Share of resamples at or above theta (plus one), at least what may go unseen."""
         hits = self.draws - int(np.searchsorted(self.sorted_b, theta, side="left"))
         p = max((hits + 1.0) / (self.draws + 1.0), 0.5 if theta <= self.value else 0.0)
-        if self.high is not None and theta > self.value:
+        if self.high is not None:
             p = max(p, unseen_p(self.value, theta, self.high, n=self.n_clusters))
         return p
 

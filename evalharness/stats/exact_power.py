@@ -30,7 +30,7 @@ def tango_z_grid(gain: Grid, loss: Grid, n: int, theta: float) -> Grid:
     variance = n * (2.0 * loss_rate + theta * (1.0 - theta))
     numerator = gain - loss - n * theta
     still = np.where(np.abs(numerator) < 1e-12, 0.0, np.copysign(1e9, numerator))
-    moving = variance > 1e-12
+    moving = variance > 0.0
     return np.where(moving, numerator / np.sqrt(np.where(moving, variance, 1.0)), still)
 
 

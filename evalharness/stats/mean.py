@@ -99,22 +99,18 @@ class MeanEffect:
         )
 
     def p_greater(self, theta: float) -> float:
-        """The largest of the three p-values of `mean <= theta`."""
+        """The largest of the three p-values of `mean <= theta`; 1 from the estimate upwards."""
         if self.low is not None and theta < self.low:
             return 0.0
-        if theta >= self.value:
-            return max(0.5, self._p_spread(theta)[0])
         p = self._p_spread(theta)[0]
         if self.low is not None:
             p = max(p, unseen_p(self.value, theta, self.low, n=self.n_effective))
         return min(1.0, self._penalty * p)
 
     def p_less(self, theta: float) -> float:
-        """The largest of the three p-values of `mean >= theta`."""
+        """The largest of the three p-values of `mean >= theta`; 1 from the estimate downwards."""
         if self.high is not None and theta > self.high:
             return 0.0
-        if theta <= self.value:
-            return max(0.5, self._p_spread(theta)[1])
         p = self._p_spread(theta)[1]
         if self.high is not None:
             p = max(p, unseen_p(self.value, theta, self.high, n=self.n_effective))
@@ -181,7 +177,7 @@ def _ratio_of_sums(
     count = len(total)
     require(count, 2, what="a mean with an interval", unit="clusters")
     size = float(sizes.sum())
-    value = float(total.sum()) / size
+    value = float(total.sum()) / size if np.ptp(values) > 0.0 else float(values[0])
     residuals = total - value * sizes
     spread = float((residuals**2).sum())
     if spread <= 1e-24 * float((total**2).sum()):

@@ -87,6 +87,10 @@ def cluster_sums(rows_nk: Array, codes: Codes | None) -> Array:
 def clusters_are_copies(rows_nk: Array, codes: Codes) -> bool:
     """Whether every cluster has the same size and holds copies of one row only."""
     rows = as_rows(rows_nk)
+    if len(codes) != len(rows):
+        raise ValueError(f"{len(rows)} rows but {len(codes)} cluster codes")
+    if len(codes) == 0:
+        return True
     sizes = np.bincount(codes)
     if (sizes != sizes[0]).any():
         return False

@@ -104,25 +104,24 @@ class RatioOfMeans:
         )
 
     def p_greater(self, theta: float) -> float:
-        """P-value of `ratio <= theta`."""
+        """P-value of `ratio <= theta`; 1 from the estimate on upwards."""
         if theta < 0.0:
             return 0.0
-        if theta >= self.value:
-            return max(0.5, self._p_spread(theta)[0])
         p = self._p_spread(theta)[0]
-        if theta > 0.0:
+        if theta > 0.0 and self.value > 0.0:
             inverse = 1.0 / self.value
             p = max(p, unseen_p(inverse, 1.0 / theta, UNSEEN_FACTOR * inverse, n=self.n_clusters))
-        return min(1.0, p * self._penalty)
+        return min(1.0, self._penalty * p) if theta < self.value else 1.0
 
     def p_less(self, theta: float) -> float:
-        """P-value of `ratio >= theta`."""
+        """P-value of `ratio >= theta`; 1 from the estimate on downwards."""
         if theta <= self.value:
-            return max(0.5, self._p_spread(max(theta, 0.0))[1])
+            return 1.0
         p = self._p_spread(theta)[1]
-        extreme = UNSEEN_FACTOR * self.value
-        p = max(p, unseen_p(self.value, theta, extreme, n=self.n_clusters) if extreme else 0.0)
-        return min(1.0, p * self._penalty)
+        if self.value > 0.0:
+            extreme = UNSEEN_FACTOR * self.value
+            p = max(p, unseen_p(self.value, theta, extreme, n=self.n_clusters))
+        return min(1.0, self._penalty * p)
 
     def p_different(self, theta: float) -> float:
         """Two-sided p of `ratio == theta`."""

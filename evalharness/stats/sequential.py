@@ -11,6 +11,7 @@ One-sided throughout: a look is crossed when z_k >= c_k.  Look k of a gate is ju
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -165,9 +166,16 @@ def _critical(before: _Density | None, t: float, alpha: float) -> float:
     return find_crossing(lambda z: _crossing(before, t, z, 0.0) - alpha, -_FAR, _FAR)
 
 
+@functools.cache
+def _gauss_legendre() -> tuple[Array, Array]:
+    """Nodes and weights on [-1, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    return nodes, weights
+
+
 def _advance(before: _Density | None, t: float, z: float, *, drift: float) -> _Density:
     """The density of the process at time t below its critical value, on Gauss-Legendre nodes."""
-    start, weights = np.polynomial.legendre.leggauss(_NODES)
+    start, weights = _gauss_legendre()
     low = drift * t - _FAR * math.sqrt(t)
     high = max(low + 1e-9, min(z * math.sqrt(t), drift * t + _FAR * math.sqrt(t)))
     nodes = 0.5 * (high - low) * start + 0.5 * (high + low)

@@ -31,9 +31,11 @@ def unseen_bound(value: float, extreme: float, *, n: float, alpha: float) -> flo
 def unseen_p(value: float, theta: float, extreme: float, *, n: float) -> float:
     """The probability that the units at `extreme` that would move value to theta go unseen.
 
-    1 where theta is not between value and extreme on value's own side.
+    1 where theta is value, or on the other side of it: nothing unseen is needed for that.
     """
-    if value == extreme or (theta - value) * (extreme - value) <= 0.0:
+    if theta == value or (theta > value) != (extreme > value):
         return 1.0
+    if value == extreme:
+        return 0.0
     share = (theta - value) / (extreme - value)
     return 0.0 if share >= 1.0 else float((1.0 - share) ** n)

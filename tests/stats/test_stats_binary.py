@@ -27,6 +27,7 @@ alphas = st.sampled_from([0.005, 0.025, 0.05, 0.1, 0.2])
 
 
 @given(tables())
+@settings(deadline=None)
 def test_exact_mcnemar_is_a_binomial_test(table):
     gain, loss, _ = table
     if gain + loss == 0:
@@ -53,6 +54,7 @@ def test_mcnemar_equals_statsmodels(table):
 
 
 @given(tables())
+@settings(deadline=None)
 def test_mid_p_lies_below_the_exact_p(table):
     gain, loss, _ = table
     mid = binary.mcnemar_mid_p(gain, loss).p_value
@@ -83,6 +85,7 @@ def test_tango_bounds_are_where_the_score_reaches_z(table, alpha):
 
 
 @given(st.integers(1, 100_000), alphas)
+@settings(deadline=None)
 def test_tango_without_discordance_is_z2_over_n_plus_z2(n, alpha):
     z2 = normal_quantile(1.0 - alpha) ** 2
     interval = binary.tango_interval(0, 0, n, level=1.0 - 2.0 * alpha)
@@ -110,6 +113,7 @@ def test_swapping_the_arms_mirrors_the_interval(table, alpha):
 
 
 @given(tables(), st.floats(-0.99, 0.99), st.floats(-0.99, 0.99))
+@settings(deadline=None)
 def test_the_score_falls_as_the_margin_rises(table, one, other):
     gain, loss, n = table
     low, high = sorted((one, other))
@@ -117,6 +121,7 @@ def test_the_score_falls_as_the_margin_rises(table, one, other):
 
 
 @given(tables())
+@settings(deadline=None)
 def test_tangos_square_at_zero_is_mcnemars_chi2(table):
     gain, loss, n = table
     z = binary.tango_z(gain, loss, n, 0.0)
@@ -124,6 +129,7 @@ def test_tangos_square_at_zero_is_mcnemars_chi2(table):
 
 
 @given(tables(largest=60), st.floats(-0.9, 0.9))
+@settings(deadline=None)
 def test_the_grid_of_scores_equals_the_scalar_score(table, theta):
     gain, loss, n = table
     grid = tango_z_grid(np.array([float(gain)]), np.array([float(loss)]), n, theta)
@@ -204,6 +210,7 @@ def test_newcombes_paired_interval_matches_its_published_example():
 
 
 @given(tables(largest=60))
+@settings(deadline=None)
 def test_newcombes_interval_holds_the_estimate(table):
     gain, loss, n = table
     both = (n - gain - loss) // 2
