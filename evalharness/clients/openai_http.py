@@ -181,6 +181,7 @@ class OpenAIClient:
         stream = self._settings.stream
         endpoint = self._endpoint
         body = encode_request(request, endpoint.model, endpoint.dialect, stream=stream)
+        self._open_session()  # the first call imports aiohttp: not the model's latency
         timing = Timing(self._clock())
         if stream == "on":
             answer = await self._stream(body, request, timing)

@@ -49,6 +49,8 @@ class ClientSettings:
     environment: where keys and addresses are looked up; not shown in a repr.
     stream: whether answers are streamed, which measures the time to the first token.
     price: what the model costs, instead of the price file.  max_cost_usd: never spend more.
+    warmup: short questions that go before the first, left out of every count; None lets the
+    provider decide.  ready_timeout_s: how long a model may take to answer them.
     session: names the sitting in each answer's provenance.  seed: of the retry jitter.
     cache_dir: folder of the response cache shared between runs; None asks every time.
     """
@@ -63,6 +65,8 @@ class ClientSettings:
     options: JsonObject = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     stream: Literal["on", "off"] = "off"
+    warmup: int | None = None
+    ready_timeout_s: float = 600.0
     price: PriceSpec | None = None
     max_cost_usd: float | None = None
     session: str = ""
@@ -74,14 +78,22 @@ class ClientSettings:
         for name in ("timeout_s", "ttft_timeout_s", "idle_timeout_s", "connect_timeout_s"):
             if not getattr(self, name) > 0:
                 raise UsageError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.warmup is not None and self.warmup < 0:
+            raise UsageError(f"warmup must be 0 or more, got {self.warmup}")
         if self.max_connections < 1:
             raise UsageError(f"--max-connections must be 1 or more, got {self.max_connections}")
         if self.max_cost_usd is not None and not self.max_cost_usd >= 0:
             raise UsageError(f"--max-cost must be 0 or more, got {self.max_cost_usd}")
 
 
-GENERAL_NUMBERS = ("timeout_s", "ttft_timeout_s", "idle_timeout_s", "connect_timeout_s")
-GENERAL_OPTIONS = (*GENERAL_NUMBERS, "base_url", "stream", "headers", "max_connections")
+GENERAL_NUMBERS = (
+    "timeout_s",
+    "ttft_timeout_s",
+    "idle_timeout_s",
+    "connect_timeout_s",
+    "ready_timeout_s",
+)
+GENERAL_OPTIONS = (*GENERAL_NUMBERS, "base_url", "stream", "headers", "max_connections", "warmup")
 """Options that every provider over HTTP takes, written among its own in a baseline file."""
 
 
@@ -107,6 +119,8 @@ def with_general_options(settings: ClientSettings) -> ClientSettings:
         said = {True: "on", False: "off"}.get(options["stream"], options["stream"])
         stream = option_choice({"stream": said}, "stream", STREAM_CHOICES, "off")
         changed = replace(changed, stream=stream)  # type: ignore[arg-type]  # checked
+    if "warmup" in options:
+        changed = replace(changed, warmup=int(option_number(options, "warmup") or 0))
     if "max_connections" in options:
         most = option_number(options, "max_connections") or 0
         changed = replace(changed, max_connections=min(int(most), settings.max_connections))

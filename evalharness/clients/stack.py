@@ -2,8 +2,8 @@
 
 Reads: nothing.  Gives: build_asker, Asker, Shared, open_client.
 Depends on: retry, limiter, budget, pricing, caching, settings, store.cache, catalog.
-From the outside in: cache, retry with its limiter, budget, price, client.  The budget stands
-inside the retries, so that every single attempt is covered by what is set aside for it.
+From the outside in: cache, warm-up, retry with its limiter, budget, price, client.  The budget
+stands inside the retries, so that every single attempt is covered by what is set aside for it.
 The stage owns the only task loop; an asker starts no tasks.
 """
 
@@ -23,13 +23,14 @@ from evalharness.clients.limiter import Limiters
 from evalharness.clients.pricing import PricedClient, price_of
 from evalharness.clients.retry import Retrying
 from evalharness.clients.settings import ClientSettings, with_general_options
+from evalharness.clients.warmup import Warming
 from evalharness.contracts import BatchClient, Capabilities, Client, Identity, Limits
 from evalharness.errors import SpecError, UsageError
 from evalharness.records import Failed, Outcome, Request
 from evalharness.spec.suite import PriceSpec
 
 if TYPE_CHECKING:
-    from evalharness.clients.caching import Caching
+    from evalharness.clients.caching import Ask, Caching
 
 UNCACHED: Final = frozenset({"replay", "scripted", "echo", "majority", "nearest_neighbour"})
 """Providers whose answers cost nothing to have again."""
@@ -106,7 +107,22 @@ def build_asker(client: Client, settings: ClientSettings, *, shared: Shared | No
         rng=np.random.default_rng([settings.seed, name_seed(identity)]),
         timeout_s=settings.timeout_s,
     )
-    return StackedAsker(inner, retrying, open_cache(identity, settings, retrying, inner))
+    ask = warmed(retrying, inner, settings)
+    return StackedAsker(inner, most, ask, open_cache(settings, ask, inner))
+
+
+def warmed(retrying: Retrying, client: Client, settings: ClientSettings) -> Ask:
+    """Asking with retries, behind a warm-up where one is wanted.
+
+    The model of a fine-tuning job may have to be loaded first, so it is asked one question ahead
+    if nothing else is said.
+    """
+    probes = settings.warmup
+    if probes is None:
+        probes = 1 if "job" in client.identity.details else 0
+    if not probes:
+        return retrying.ask
+    return Warming(retrying.ask, client, probes, ready_timeout_s=settings.ready_timeout_s).ask
 
 
 def budgeted(client: Client, budget: Budget, price: PriceSpec | None) -> Client:
@@ -117,17 +133,15 @@ def budgeted(client: Client, budget: Budget, price: PriceSpec | None) -> Client:
     return BudgetedClient(client, budget, most)
 
 
-def open_cache(
-    identity: Identity, settings: ClientSettings, retrying: Retrying, client: Client
-) -> Caching | None:
+def open_cache(settings: ClientSettings, ask: Ask, client: Client) -> Caching | None:
     """The cache in front of a client; None where there is nothing to save or it is off."""
-    if settings.cache_dir is None or identity.provider in UNCACHED:
+    if settings.cache_dir is None or client.identity.provider in UNCACHED:
         return None
     from evalharness.clients.caching import Caching
     from evalharness.store.cache import ResponseCache
 
     cache = ResponseCache(settings.cache_dir)
-    return Caching(retrying.ask, partial(batch_outcomes, client), cache)
+    return Caching(ask, partial(batch_outcomes, client), cache)
 
 
 def bills(identity: Identity) -> bool:
@@ -162,14 +176,14 @@ async def batch_outcomes(client: Client, requests: Sequence[Request]) -> Sequenc
 class StackedAsker:
     """A client in its wrappers; see `build_asker`."""
 
-    def __init__(self, client: Client, retrying: Retrying, caching: Caching | None) -> None:
+    def __init__(self, client: Client, connections: int, ask: Ask, caching: Caching | None) -> None:
         self.identity = client.identity
         self.capabilities = client.capabilities
         self.limits = client.limits
-        self.connections = retrying.limiter.most
+        self.connections = connections
         self.batch_size = client.limits.batch_size if isinstance(client, BatchClient) else 1
         self._client = client
-        self._ask = retrying.ask if caching is None else caching.ask
+        self._ask = ask if caching is None else caching.ask
         self._ask_batch = partial(batch_outcomes, client) if caching is None else caching.ask_batch
 
     async def ask(self, request: Request) -> Outcome:
