@@ -12,6 +12,7 @@ One-sided throughout: a look is crossed when z_k >= c_k.  Look k of a gate is ju
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -203,6 +204,7 @@ def _shaped(looks: int, alpha: float, shape: Callable[[float, float], float]) ->
 
 
 def _check_information(information: Sequence[float]) -> None:
-    steps = [b - a for a, b in zip([0.0, *information[:-1]], information, strict=True)]
-    if not information or min(steps) <= 0.0 or information[-1] > 1.0 + 1e-12:
+    grown = [0.0, *information]
+    steps = [after - before for before, after in itertools.pairwise(grown)]
+    if not steps or min(steps) <= 0.0 or grown[-1] > 1.0 + 1e-12:
         raise ValueError(f"information fractions must increase within (0, 1], got {information}")
