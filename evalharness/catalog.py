@@ -59,6 +59,7 @@ METRICS: dict[str, str] = {
     "pass_at_k": "evalharness.metrics.executions:PassAtK",
     "pass_hat_k": "evalharness.metrics.executions:PassHatK",
     "bleu": "evalharness.metrics.bleu:Bleu",
+    "sentence_bleu": "evalharness.metrics.bleu:SentenceBleu",
     "chrf": "evalharness.metrics.chrf:Chrf",
     "ter": "evalharness.metrics.ter:Ter",
     "rouge_1": "evalharness.metrics.rouge:Rouge1",

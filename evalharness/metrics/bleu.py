@@ -8,13 +8,16 @@ reporting BLEU scores; Chen & Cherry (2014) for the smoothing methods.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from evalharness.contracts import Scale
 from evalharness.errors import MissingExtra
-from evalharness.metrics.base import choice, yes_no
+from evalharness.metrics.base import Judged, MeanMetric, choice, yes_no
 from evalharness.metrics.corpus import SacrebleuRows, elementwise
+from evalharness.records import Unscored
 
 if TYPE_CHECKING:
     from evalharness.contracts import Array
@@ -131,3 +134,47 @@ class Bleu(SacrebleuRows):
             precisions = np.where(empty, 100.0 * self.smooth_value / safe, precisions)
         orders = alive.sum(axis=-1) if self.effective_order else np.full(match.shape[:-1], _ORDERS)
         return precisions, np.maximum(orders, 1).astype(np.float64)
+
+
+class SentenceBleu(MeanMetric):
+    """The mean of each answer's own BLEU, 0..100; not corpus BLEU, and not comparable to it.
+
+    The options of `bleu`; effective_order is true by default, as sacrebleu advises for sentences.
+
+    >>> from evalharness.testing import score_texts
+    >>> round(score_texts(SentenceBleu(), ["happy"], [["happy"]]), 9)
+    100.0
+    """
+
+    name = "sentence_bleu"
+    scale: Scale = "points"
+    range: tuple[float | None, float | None] = (0.0, 100.0)
+
+    def __init__(
+        self,
+        *,
+        tokenize: str = "13a",
+        smooth: str = "exp",
+        smooth_value: float | None = None,
+        lowercase: bool = False,
+        effective_order: bool = True,
+    ) -> None:
+        self._corpus = Bleu(
+            tokenize=tokenize,
+            smooth=smooth,
+            smooth_value=smooth_value,
+            lowercase=lowercase,
+            effective_order=effective_order,
+        )
+        options = self._corpus.signature.removeprefix("bleu|").rpartition("|v")[0]
+        super().__init__(options)
+
+    def values(self, items: Sequence[Any]) -> Sequence[Judged]:  # Any: Item
+        """One BLEU an answer, at most 100 (sacrebleu's 100.00000000000004 is cut)."""
+        rows = self._corpus.measure(items)
+        scores = np.minimum(self._corpus.reduce(rows.rows_nk), 100.0).tolist()
+        reasons = rows.reasons
+        return [
+            Unscored(reason=reasons[index]) if index in reasons else score
+            for index, score in enumerate(scores)
+        ]

@@ -275,15 +275,15 @@ class CalibrationError(ScoredLabel):
 
 
 def bin_edges(n_bins: int) -> Array:
-    """n_bins + 1 edges from 0 to 1, single precision counted from both ends as torch.linspace does.
+    """n_bins + 1 edges from 0 to 1, counted from the nearer end.
 
-    With them a probability that is exactly an edge falls into the bin that torchmetrics gives it.
+    So does torch.linspace (but for its vector lanes), from which torchmetrics takes its bins: it
+    matters where a probability is exactly an edge.
     """
-    step = np.float32(1) / np.float32(n_bins)
-    places = np.arange(n_bins + 1, dtype=np.float32)
-    low, high = places * step, np.float32(1) - step * (np.float32(n_bins) - places)
+    step = 1.0 / n_bins
+    places = np.arange(n_bins + 1, dtype=np.float64)
     half = (n_bins + 1) // 2
-    return np.concatenate((low[:half], high[half:])).astype(np.float64)
+    return np.concatenate(((places * step)[:half], (1.0 - step * (n_bins - places))[half:]))
 
 
 def answer_probability(completion: Completion, *, mean: bool) -> float | Unscored:

@@ -17,7 +17,8 @@ from typing import Final
 
 _FUNCTION_WORDS: Final[dict[str, str]] = {
     "en": "the of and to in is that it was for on are with as be this have from or had by not but "
-    "what were there can an your which their will would about they you he she we",
+    "what were there can an your which their will would about they you he she we a i my me do "
+    "does did how when why who am if so any been has get could into just should where out up",
     "de": "der die das und ist nicht ein eine zu den mit von auf für im sich dem des auch als an "
     "wird bei sind aus nach oder wie hat werden einen wir ich sie es war noch nur über",
     "fr": "le la les et des un une est que dans pour qui du sur pas plus par avec ce il elle sont "
@@ -68,6 +69,7 @@ _WORDS: Final = {code: frozenset(words.split()) for code, words in _FUNCTION_WOR
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _MOST_CHARACTERS: Final = 5000
 _LEAST_WORDS: Final = 2
+_IDEOGRAPH_LETTERS: Final = 3  # so many letters of a foreign name weigh as much as one ideograph
 
 
 def language_of(text: str) -> str | None:
@@ -100,7 +102,7 @@ def _by_script(text: str) -> str | None:
     if not total:
         return None
     kana = scripts["HIRAGANA"] + scripts["KATAKANA"]
-    if 2 * (scripts["CJK"] + kana) > total:
+    if _IDEOGRAPH_LETTERS * (scripts["CJK"] + kana) > total - scripts["CJK"] - kana:
         return "ja" if 10 * kana > scripts["CJK"] else "zh"
     script, most = scripts.most_common(1)[0]
     return _SCRIPTS.get(script) if 2 * most > total else None
