@@ -163,11 +163,15 @@ def _call_name(function: JsonObject, where: str) -> str:
 def _arguments(value: Any, where: str) -> str:  # Any: JSON as it came
     if isinstance(value, str):
         return value
-    if isinstance(value, dict):
+    if not isinstance(value, dict):
+        raise DataError(
+            f"tool call arguments: expected a JSON text or an object, got {kind_of(value)}",
+            where=where,
+        )
+    try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    raise DataError(
-        f"tool call arguments: expected a JSON text or an object, got {kind_of(value)}", where=where
-    )
+    except TypeError as error:
+        raise DataError(f"tool call arguments: {error}", where=where) from error
 
 
 def _optional_text(item: JsonObject, name: str, where: str) -> str | None:

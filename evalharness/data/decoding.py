@@ -15,8 +15,8 @@ import msgspec
 import orjson
 
 from evalharness.data.fields import ABSENT, listed, reach
+from evalharness.data.jsontext import loads, number_literals
 from evalharness.data.recorded import FIELDS, Entry
-from evalharness.data.rows import loads, number_literals
 from evalharness.errors import DataError, did_you_mean
 
 _OTHER_NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -24,6 +24,15 @@ _OTHER_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "output": ("completion", "completions", "solution", "response", "answer", "prediction", "text"),
 }
 """Names that others give the same thing: proposed in a refusal, never taken without a word."""
+
+
+_UNREADABLE: Final = (
+    msgspec.DecodeError,
+    UnicodeDecodeError,
+    orjson.JSONDecodeError,
+    RecursionError,
+)
+"""What decoding an entry's bytes may raise."""
 
 
 class Decode(Protocol):
@@ -65,7 +74,7 @@ class JsonEntries:
         """One JSON object as an entry, checked to have an id and an answer or an error."""
         try:
             entry = self._decoded(text) if self._by_column else self._reached(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
+        except _UNREADABLE as error:
             raise DataError(f"not a recorded answer: {_said(error)}") from error
         if entry.id is None:
             raise self._missing("id", text)
@@ -93,7 +102,10 @@ class JsonEntries:
         return msgspec.convert(found, Entry)
 
     def _missing(self, name: str, text: bytes) -> DataError:
-        values = loads(text)
+        try:
+            values = loads(text)
+        except orjson.JSONDecodeError as error:  # msgspec does not look into what it passes over
+            return DataError(f"not JSON: {error}")
         theirs = self._fields.get(name, name)
         others = [other for other in _OTHER_NAMES[name] if other in values]
         if others and theirs == name:
@@ -131,7 +143,7 @@ def keyed(text: bytes) -> Entry:
         inside = b'{"output":' + inside + b"}"
     try:
         entry = _ENTRY.decode(inside)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise DataError(f"not a recorded answer: {_said(error)}") from error
     if entry.output is msgspec.UNSET and entry.is_silent():
         raise DataError(f"the entry of {sample_id!r} has no 'output'", mend="{id: text}")

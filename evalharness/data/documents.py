@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 import orjson
 
+from evalharness.data.jsontext import loads
 from evalharness.data.lines import READ_ERRORS, at, damage, open_bytes
 from evalharness.errors import DataError
 
@@ -52,7 +53,7 @@ def read_items(path: Path) -> list[msgspec.Raw]:
     """
     text = read_document_bytes(path)
     try:
-        orjson.loads(text)  # says where it breaks; msgspec does not
+        loads(text)  # says where it breaks; msgspec does not
     except orjson.JSONDecodeError as error:
         raise broken_document(path, text, error) from error
     try:
@@ -75,7 +76,7 @@ def read_members(path: Path) -> dict[str, msgspec.Raw]:
     """
     text = read_document_bytes(path)
     try:
-        orjson.loads(text)  # says where it breaks; msgspec does not
+        loads(text)  # says where it breaks; msgspec does not
     except orjson.JSONDecodeError as error:
         raise broken_document(path, text, error) from error
     keys = [key for key, _ in json.loads(text, object_pairs_hook=list, parse_int=str)]

@@ -176,6 +176,9 @@ def _from_json_lines(path: Path, fields: Mapping[str, str]) -> Entries:
                 raise line
             text = line.text
             if text and not text.isspace():
+                broken = None if text.isascii() else not_utf8(path, line.number, text)
+                if broken:
+                    raise broken
                 try:
                     _add(index, decode(text), text, line.offset)
                 except DataError as error:

@@ -2,22 +2,21 @@
 
 Reads: JSON Lines, one JSON list, CSV or TSV, plain lines; gzipped or not.
 Gives: `Row`s; what is wrong with one row is a DataError in its place.
-Depends on: lines, documents, tables, errors.  Knows nothing of samples or recordings.
+Depends on: lines, jsontext, documents, tables, errors.  Knows nothing of samples or recordings.
 JSON Lines, CSV and plain lines are streamed; a JSON document is read whole and bounded.
 """
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 import orjson
 
 from evalharness.data.documents import read_items
+from evalharness.data.jsontext import loads, number_literals
 from evalharness.data.lines import Line, at, iter_lines, not_utf8
 from evalharness.data.tables import iter_records
 from evalharness.errors import DataError
@@ -73,18 +72,6 @@ class Row(msgspec.Struct, frozen=True):
         return number_literals(self.text).get(value, repr(value))
 
 
-def number_literals(text: bytes) -> dict[float, str]:
-    """Every number in a JSON text -> how it is written there (the last, if in several ways)."""
-    found: dict[float, str] = {}
-
-    def keep(literal: str) -> str:
-        found[float(literal)] = literal
-        return literal
-
-    json.loads(text, parse_float=keep, parse_int=keep)
-    return found
-
-
 def iter_rows(path: Path, fmt: RowFormat) -> Iterator[Row | DataError]:
     """Every record of the file in order; a DataError stands in the place of a broken one.
 
@@ -123,43 +110,14 @@ def parse_json_line(path: Path, line: Line, place: str) -> Row | DataError:
     return Row(place, line.number, values, line.text)
 
 
-def loads(text: bytes) -> Any:  # Any: whatever the JSON holds
-    """A JSON value, also with the NaN and Infinity that Python's own writer puts into JSON.
-
-    Those become texts, "NaN" and "-Infinity", as they are written: no record holds such a number.
-    Raises orjson.JSONDecodeError.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        if b"NaN" not in text and b"Infinity" not in text:
-            raise
-        try:
-            values = json.loads(text, parse_constant=str, parse_int=_integer)
-            orjson.dumps(values)  # refuses what the lenient reader lets pass: half characters
-        except (ValueError, TypeError):
-            values = None
-        if values is None:
-            raise
-        return values
-
-
-def _integer(literal: str) -> int | float:
-    """An integer as orjson reads it: a double beyond 64 bits. Raises ValueError beyond a double."""
-    if len(literal) < 19:
-        return int(literal)
-    value = float(literal)
-    if not math.isfinite(value):
-        raise ValueError(literal)
-    return int(literal) if -(2**63) <= int(literal) < 2**64 else value
-
-
 def _broken_json(path: Path, line: Line, error: orjson.JSONDecodeError) -> DataError:
     start = line.text.lstrip()[:1]
     if line.number == 1 and start == b"[":
         mend = "this is one JSON list, not JSON Lines: name it .json or set data.format: json"
     elif line.number == 1 and line.text.strip() == b"{":
         mend = "put each object on one line: `jq -c . FILE`"
+    elif "deeply" in error.msg:
+        mend = "no sample needs hundreds of levels: the file is damaged or hostile"
     elif "surrogate" in error.msg:
         mend = "half of a \\ud83d\\ude00 pair is missing: the text was cut inside a character"
     else:
@@ -194,7 +152,7 @@ def _items(path: Path) -> Iterator[Row | DataError]:
     for number, item in enumerate(read_items(path), start=1):
         place = f"{path}: item "
         text = bytes(item)
-        values = orjson.loads(text)
+        values = loads(text)
         if isinstance(values, dict):
             yield Row(place, number, values, text)
         else:
