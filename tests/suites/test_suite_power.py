@@ -23,6 +23,7 @@ class Case:
 CASES = [
     Case("facts", 0.1, {"exact_match": 0.08, "f1": 0.08}),
     Case("support-faq", 0.1, {"exact_match": 0.12, "f1": 0.04}),
+    Case("general-ability", 0.1, {"exact_match": 0.08}),
     Case("internal-code", 0.05, {"pass_at_1": 0.14}),
     Case("contract-summary", 0.2, {"rouge_lsum": 0.0144, "format_ok": 0.03}),
 ]
