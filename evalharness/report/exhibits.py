@@ -83,6 +83,7 @@ class Scoreboard:
     """Every arm of a suite beside the others."""
 
     suite: str
+    priced: bool
     columns: tuple[str, ...]
     scores: tuple[Score, ...]
 
@@ -202,7 +203,8 @@ def scoreboards(facts: Facts) -> tuple[Scoreboard, ...]:
         chosen = _names(facts, arms)[:MOST_COLUMNS]
         scores = [_score(facts, arm, chosen, ink) for arm in _cheapest_first(arms)]
         labels = tuple(name_of(name, _scale_of(arms, name), None) for name in chosen)
-        boards.append(Scoreboard(suite, labels, tuple(scores)))
+        priced = _first_metric(arms, {"usd"}, "lower") is not None
+        boards.append(Scoreboard(suite, priced, labels, tuple(scores)))
     return tuple(boards)
 
 
@@ -245,18 +247,22 @@ def _score(facts: Facts, arm: ArmFacts, columns: Sequence[str], ink: Mapping[str
 
 
 def _gates_words(facts: Facts, arm: ArmFacts) -> str:
-    """How many deciding gates a candidate passes, by baseline."""
-    suite = arm.summary.suite
+    """How many deciding gates an arm passes, or a candidate passes against it."""
     rows = [
         row
         for row in facts.gates
-        if row.candidate_arm == arm.name and row.suite == suite and row.role != "diagnostic"
+        if row.suite == arm.summary.suite
+        and row.role != "diagnostic"
+        and arm.name == (row.candidate_arm if arm.role == "candidate" else row.baseline)
     ]
     told = []
-    for baseline in dict.fromkeys(row.baseline for row in rows):
-        against = [row.outcome for row in rows if row.baseline == baseline]
-        vs = f" vs {clean.one_line(baseline)}" if baseline else ""
-        told.append(f"{against.count('PASS')} of {len(against)} pass{vs}")
+    for candidate in dict.fromkeys(row.candidate_arm for row in rows):
+        outcomes = [row.outcome for row in rows if row.candidate_arm == candidate]
+        count = f"{outcomes.count('PASS')} of {len(outcomes)}"
+        if arm.role == "candidate":
+            told.append(f"{count} pass")
+        else:
+            told.append(f"{clean.one_line(candidate)} passes {count}")
     return "; ".join(told)
 
 

@@ -30,7 +30,7 @@ def render_forest_row(row: GateRow) -> str:
     reading = read_gate(row, Medium.PAGE)
     told = f"{reading.label}: {reading.effect}, {reading.requirement}: {row.outcome}"
     middle = HEIGHT / 2
-    parts = [svg.rectangle(0, 0, LINE, HEIGHT, "zone-bad")]
+    parts = [svg.rectangle(0, 0, LINE, HEIGHT, "zone-bad near")]
     point, lower, upper = (place(row, number) for number in (row.difference, row.lower, row.upper))
     known = [number for number in (point, lower, upper) if number is not None]
     far = _far_edge(row)
@@ -45,7 +45,7 @@ def render_forest_row(row: GateRow) -> str:
     if equal and EDGE <= LINE + equal * scale <= WIDTH - EDGE:
         x = LINE + equal * scale
         parts.append(svg.line(x, middle - 8, x, middle + 8, "equal"))
-    parts.append(svg.line(LINE, 0, LINE, HEIGHT, "margin"))
+    parts.append(svg.line(LINE, 0, LINE, HEIGHT, "margin near"))
     ink = f"ink-{row.outcome.lower()}"
     if point is None:
         parts.append(svg.label(LINE + 10, middle + 4, "undetermined", classes="soft"))

@@ -27,7 +27,7 @@ from evalharness.report.exhibits import (
 from evalharness.report.explorer import Explorer, build_explorer
 from evalharness.report.forest import render_forest_row
 from evalharness.report.numbers import Medium
-from evalharness.report.reasons import why
+from evalharness.report.reasons import against, why
 from evalharness.report.wording import (
     STATE_SENTENCE,
     Reading,
@@ -56,6 +56,7 @@ class GateView:
     how: str
     p_pass: str
     p_fail: str
+    against: str
     answered: str
 
 
@@ -76,8 +77,28 @@ class Group:
     """The gates and comparisons of one candidate against one baseline on one suite."""
 
     title: str
+    suite: str
+    candidate: str
+    baseline: str
     gates: tuple[GateView, ...]
     comparisons: tuple[ComparisonView, ...]
+
+    @property
+    def passed(self) -> str:
+        """How many of the deciding gates pass."""
+        deciding = [gate.row.outcome for gate in self.gates if gate.row.role != "diagnostic"]
+        return f"{deciding.count('PASS')} of {len(deciding)} pass"
+
+    @property
+    def missed(self) -> bool:
+        """Whether a deciding gate does not pass."""
+        return any(
+            gate.row.outcome != "PASS" for gate in self.gates if gate.row.role != "diagnostic"
+        )
+
+    def outcomes(self, label: str) -> tuple[str, ...]:
+        """The outcomes of the gates of that label, for the overview's cell."""
+        return tuple(gate.row.outcome for gate in self.gates if gate.reading.label == label)
 
     @property
     def tables(self) -> tuple[tuple[str, tuple[ComparisonView, ...]], ...]:
@@ -109,6 +130,7 @@ class FlipView:
 
     flip: Flip
     metric: str
+    against: str
     winner: str
     values: str
     input: str
@@ -139,9 +161,16 @@ class Page:
     arms: tuple[ArmView, ...]
     flips: tuple[FlipView, ...]
     flip_metrics: tuple[str, ...]
+    flip_pairs: tuple[str, ...]
     power: tuple[tuple[str, str], ...]
     explorer: Explorer | None
     hashes: tuple[tuple[str, str], ...]
+
+    @property
+    def gate_labels(self) -> tuple[str, ...]:
+        """The columns of the overview over several pairings: every gate once."""
+        labels = (gate.reading.label for group in self.groups for gate in group.gates)
+        return tuple(dict.fromkeys(labels))
 
     @property
     def several_suites(self) -> bool:
@@ -153,13 +182,7 @@ def build_page(facts: Facts) -> Page:
     """The page of these facts."""
     verdict = facts.verdict
     groups = tuple(_group(facts, pairing) for pairing in pairings(facts))
-    tiles = [
-        gate
-        for group in groups
-        for gate in group.gates
-        if gate.row.role != "diagnostic" and (gate.row.slice is None or gate.row.outcome != "PASS")
-    ]
-    flips = fairly(facts.flips, MOST_FLIPS)
+    flips = tuple(_flip(flip) for flip in fairly(facts.flips, MOST_FLIPS))
     ink = inks(facts)
     return Page(
         facts=facts,
@@ -169,7 +192,7 @@ def build_page(facts: Facts) -> Page:
         sentence=STATE_SENTENCE[verdict.state] if verdict else "",
         why=why(facts, Medium.PAGE),
         invalid=tuple(invalid_line(invalid) for invalid in facts.invalid),
-        tiles=tuple(tiles[:MOST_TILES]),
+        tiles=_tiles(groups),
         groups=groups,
         level=numbers.level(verdict.alpha) if verdict else "",
         answered=answered_line(facts),
@@ -178,12 +201,32 @@ def build_page(facts: Facts) -> Page:
         panels=panels(facts),
         spreads=spreads(facts),
         arms=tuple(_arm(arm, ink[arm.name]) for arm in facts.arms),
-        flips=tuple(_flip(flip) for flip in flips),
-        flip_metrics=tuple(dict.fromkeys(clean.one_line(flip.metric) for flip in flips)),
+        flips=flips,
+        flip_metrics=tuple(dict.fromkeys(view.metric for view in flips)),
+        flip_pairs=tuple(dict.fromkeys(view.against for view in flips)),
         power=tuple(_power(curve) for curve in facts.power if len(curve.ns) >= 2),
         explorer=build_explorer(facts),
         hashes=tuple(sorted(facts.hashes.items())),
     )
+
+
+def _tiles(groups: Sequence[Group]) -> tuple[GateView, ...]:
+    """The figures seen first: every gate of one pairing, or of several each gate at its worst.
+
+    Diagnostic gates are left out; so are slices that pass.
+    """
+    rank = {"FAIL": 0, "INCONCLUSIVE": 1, "PASS": 2}
+    worst: dict[tuple[str, str, str, str | None], GateView] = {}
+    for group in groups:
+        for gate in group.gates:
+            row = gate.row
+            if row.role == "diagnostic" or (row.slice is not None and row.outcome == "PASS"):
+                continue
+            key = (row.suite, row.metric, row.test, row.slice)
+            held = worst.get(key)
+            if held is None or rank[row.outcome] < rank[held.row.outcome]:
+                worst[key] = gate
+    return tuple(worst.values())[:MOST_TILES]
 
 
 def fairly(flips: Sequence[Flip], most: int) -> list[Flip]:
@@ -206,6 +249,9 @@ def _group(facts: Facts, pairing: tuple[str, str, str]) -> Group:
     told = f"{candidate} against {baseline}" if baseline else candidate
     return Group(
         title=clean.one_line(f"{suite}: {told}"),
+        suite=clean.one_line(suite),
+        candidate=clean.one_line(candidate),
+        baseline=clean.one_line(baseline),
         gates=tuple(
             _gate(row)
             for row in facts.gates
@@ -230,6 +276,7 @@ def _gate(row: GateRow) -> GateView:
         how=clean.one_line(how),
         p_pass=numbers.p_value(row.p_value),
         p_fail=numbers.p_value(row.p_fail),
+        against=against(row),
         answered=f"failures left out: {row.outcome_answered}" if moved else "",
     )
 
@@ -292,6 +339,7 @@ def _flip(flip: Flip) -> FlipView:
     return FlipView(
         flip=flip,
         metric=clean.one_line(flip.metric),
+        against=clean.one_line(f"{flip.candidate_arm} against {flip.baseline}"),
         winner="candidate" if flip.candidate_value > flip.baseline_value else "baseline",
         values=values,
         input=shown_text(flip.input),

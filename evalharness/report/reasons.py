@@ -8,10 +8,15 @@ own reasons are given.
 
 from __future__ import annotations
 
+from typing import Final
+
 from evalharness.report.clean import one_line
 from evalharness.report.numbers import Medium
 from evalharness.report.wording import BARS, RATIOS, more_is_better, read_gate, reads_upwards
 from evalharness.results import Facts, GateRow
+
+MOST: Final = 4
+"""Reasons that are told one by one; the table of gates holds them all."""
 
 
 def why(facts: Facts, medium: Medium) -> tuple[str, ...]:
@@ -26,9 +31,9 @@ def why(facts: Facts, medium: Medium) -> tuple[str, ...]:
     if verdict.state == "NOT_READY":
         failed = [row for row in missed if row.outcome == "FAIL"]
         surest = sorted(failed, key=lambda row: 1.0 if row.p_fail is None else row.p_fail)
-        told = tuple(failure(row, medium) for row in surest)
+        told = _first([failure(row, medium) for row in surest])
     elif verdict.state == "INCONCLUSIVE" and not verdict.stamps:
-        told = tuple(_open(row, medium) for row in missed)
+        told = _first([_open(row, medium) for row in missed])
     else:
         told = ()
     said = {one_line(invalid.message) for invalid in facts.invalid}
@@ -36,10 +41,16 @@ def why(facts: Facts, medium: Medium) -> tuple[str, ...]:
     return told or tuple(reason for reason in given if reason not in said)
 
 
+def _first(reasons: list[str]) -> tuple[str, ...]:
+    if len(reasons) <= MOST + 1:
+        return tuple(reasons)
+    return (*reasons[:MOST], f"and {len(reasons) - MOST} more gates")
+
+
 def failure(row: GateRow, medium: Medium) -> str:
     """By how much a failed gate misses at least, and what the policy asks."""
     reading = read_gate(row, medium)
-    subject = f"{reading.label}{_against(row)}"
+    subject = f"{reading.label}{against(row)}"
     if not reading.better or row.lower is None or row.upper is None:
         return f"{subject} fails: {reading.requirement}"
     if row.test in RATIOS | BARS:
@@ -63,7 +74,7 @@ def _open(row: GateRow, medium: Medium) -> str:
 def undecided(row: GateRow, medium: Medium) -> str:
     """How bad an undecided gate may still be, and what would decide it."""
     reading = read_gate(row, medium)
-    subject = f"{reading.label}{_against(row)} is undecided"
+    subject = f"{reading.label}{against(row)} is undecided"
     if row.lower is None or row.upper is None or not reading.worse:
         told = subject
     elif row.test in RATIOS | BARS:
@@ -87,5 +98,6 @@ def _way(row: GateRow, bound: float, told: str) -> tuple[str, str]:
     return ("lower" if more_is_better(row) else "higher"), size
 
 
-def _against(row: GateRow) -> str:
+def against(row: GateRow) -> str:
+    """The baseline as a phrase; nothing for an absolute bar, which knows none."""
     return f" against {one_line(row.baseline)}" if row.baseline and row.test not in BARS else ""

@@ -596,6 +596,45 @@ def full() -> Facts:
     )
 
 
+def several() -> Facts:
+    """A gate against three baselines: one lost, one undecided, one passed; no price is known."""
+    facts = full()
+    rows: list[GateRow] = []
+    pairs: list[ComparisonRow] = []
+    flips: list[Flip] = []
+    for baseline, quality in (
+        ("prompted-70b", format_gate()),
+        (
+            "rag-8b",
+            format_gate("INCONCLUSIVE", difference=-0.008, lower=-0.02, upper=0.004, n_more=2400),
+        ),
+        ("base-3b", format_gate("PASS", difference=0.2, lower=0.17, upper=0.23)),
+    ):
+        rows += [
+            msgspec.structs.replace(row, baseline=baseline)
+            for row in (rouge_gate(), quality, errors_gate())
+        ]
+        pairs += [msgspec.structs.replace(row, baseline=baseline) for row in comparisons()]
+        flips += [msgspec.structs.replace(row, baseline=baseline) for row in facts.flips]
+    base = msgspec.structs.replace(facts.arms[2], name="base-3b", rung="base")
+    arms = []
+    for arm in (*facts.arms, base):
+        metrics = {name: found for name, found in arm.summary.metrics.items() if name != "cost_usd"}
+        changed = msgspec.structs.replace(arm.summary, arm=arm.name, metrics=metrics)
+        arms.append(msgspec.structs.replace(arm, summary=changed))
+    return msgspec.structs.replace(
+        facts,
+        title=f"{SUITE}: ft-3b vs prompted-70b, rag-8b, base-3b",
+        arms=tuple(arms),
+        gates=tuple(rows),
+        comparisons=tuple(pairs),
+        flips=tuple(flips),
+        samples=(),
+        n_samples=None,
+        power=(),
+    )
+
+
 EVERY = {
     "ready": ready,
     "not_ready": not_ready,
@@ -604,4 +643,5 @@ EVERY = {
     "run": run,
     "compare": compare,
     "full": full,
+    "several": several,
 }

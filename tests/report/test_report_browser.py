@@ -102,7 +102,7 @@ def test_the_policy_of_the_page_stops_a_script_that_got_in(browser, tmp_path):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("kind", ["full", "invalid", "run"])
+@pytest.mark.parametrize("kind", ["full", "several", "invalid", "run"])
 def test_no_window_scrolls_sideways(show, kind, size):
     page = show(made.EVERY[kind](), size=size)
     assert page.run("document.documentElement.scrollWidth") <= size[0]
@@ -217,6 +217,20 @@ def test_flips_are_filtered_by_who_is_higher(show):
     choose(page, "flip-winner", "candidate")
     shown = "[...document.querySelectorAll('details.flip')].filter(e => !e.hidden).map(e => e.dataset.winner)"
     assert page.run(shown) == ["candidate"]
+
+
+def test_flips_are_filtered_by_the_arms_that_differ(show):
+    page = show(made.several())
+    choose(page, "flip-against", "ft-3b against rag-8b")
+    assert page.run("document.getElementById('flip-count').textContent") == "2 shown"
+
+
+def test_against_several_baselines_those_that_are_not_passed_stand_open(show):
+    page = show(made.several())
+    states = "[...document.querySelectorAll('#gates > details')].map(e => e.open)"
+    assert page.run(states) == [True, True, False, False]
+    chips = "[...document.querySelectorAll('.overview .chip')].length"
+    assert page.run(chips) == 9
 
 
 def test_a_large_list_travels_packed_and_opens_the_same(show):

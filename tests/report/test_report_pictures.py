@@ -245,7 +245,7 @@ def test_gated_metrics_come_first():
 def test_the_scoreboard_starts_with_the_cheapest_arm():
     (board,) = scoreboards(made.full())
     assert [score.arm.name for score in board.scores] == ["ft-3b", "rag-8b", "prompted-70b"]
-    assert board.scores[0].gates == "4 of 5 pass vs prompted-70b"
+    assert [score.gates for score in board.scores] == ["4 of 5 pass", "", "ft-3b passes 4 of 5"]
 
 
 def test_one_arm_alone_has_no_scoreboard_and_no_front():
@@ -275,6 +275,28 @@ def test_tiles_show_gates_that_decide_and_slices_that_did_not_pass():
         "rouge_l",
         "rouge_l [lang=de]",
         "cost_usd/1k",
+    ]
+
+
+def test_of_several_baselines_each_gate_shows_its_worst():
+    tiles = build_page(made.several()).tiles
+    assert [(tile.row.metric, tile.row.outcome) for tile in tiles] == [
+        ("rouge_l", "PASS"),
+        ("format_ok", "FAIL"),
+        ("error_rate", "PASS"),
+    ]
+    assert tiles[1].against == " against prompted-70b"
+    assert tiles[2].against == ""
+
+
+def test_without_prices_arms_keep_their_order():
+    (board,) = scoreboards(made.several())
+    assert not board.priced
+    assert [score.arm.name for score in board.scores] == [
+        "ft-3b",
+        "prompted-70b",
+        "rag-8b",
+        "base-3b",
     ]
 
 

@@ -13,19 +13,19 @@
   /* --- flips --- */
   const flips = [...document.querySelectorAll("details.flip")];
   if (flips.length > 1) {
-    const metric = $("flip-metric"), winner = $("flip-winner");
+    const metric = $("flip-metric"), winner = $("flip-winner"), against = $("flip-against");
     const filter = () => {
       let shown = 0;
       for (const flip of flips) {
         const keep = (!metric.value || flip.dataset.metric === metric.value)
-          && (!winner.value || flip.dataset.winner === winner.value);
+          && (!winner.value || flip.dataset.winner === winner.value)
+          && (!against || !against.value || flip.dataset.against === against.value);
         flip.hidden = !keep;
         shown += keep;
       }
       $("flip-count").textContent = `${shown} shown`;
     };
-    metric.addEventListener("change", filter);
-    winner.addEventListener("change", filter);
+    for (const select of [metric, winner, against]) if (select) select.addEventListener("change", filter);
     $("flip-tools").hidden = false;
     filter();
   }
