@@ -109,11 +109,3 @@ class SeenIds:
 
     def __bool__(self) -> bool:
         return not self._is_empty
-
-    def __contains__(self, sample_id: object) -> bool:
-        digest = hash(sample_id) & _MASK
-        bucket = self._buckets[digest >> (64 - _BUCKET_BITS)]
-        if bucket is None:
-            return False
-        place = bisect_left(bucket, digest)
-        return place < len(bucket) and bucket[place] == digest
