@@ -72,7 +72,6 @@ def _run_all(
     """Run programs in the sandbox and journal each execution as it is known."""
     from evalharness.sandbox import Sandbox
 
-    limits = Limits(wall_s=spec.timeout_s, memory_bytes=spec.memory_mb << 20)
     taken: deque[Program] = deque()
     done = 0
 
@@ -81,7 +80,7 @@ def _run_all(
             taken.append(program)
             yield program.job
 
-    with Sandbox(limits=limits) as box:
+    with Sandbox(limits=limits_of(spec)) as box:
         for execution in box.run_many(jobs()):
             program = taken.popleft()
             journal.append(
@@ -96,6 +95,11 @@ def _run_all(
             done += 1
             if done % REPORT_EVERY == 0:
                 report(Progress(stage="evidence", arm=arm, done=done))
+
+
+def limits_of(spec: CodeSpec) -> Limits:
+    """What one program of a suite may use."""
+    return Limits(wall_s=spec.timeout_s, memory_bytes=spec.memory_mb << 20)
 
 
 def _programs(

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from evalharness.data.findings import Finding, Severity
-from evalharness.errors import HarnessError
+from evalharness.errors import HarnessError, SandboxError
 from evalharness.prompts.build import build_program
 from evalharness.records import Answered, Completion, Sample
-from evalharness.spec.suite import Suite
+from evalharness.sandbox.jobs import Mode
+from evalharness.spec.suite import CodeSpec, Suite
+from evalharness.stages.evidence import limits_of, needs_execution, program_job
 from evalharness.stages.extraction import build_extractor
 from evalharness.stages.options import RunOptions
 from evalharness.stages.plan import heldout
@@ -49,6 +51,8 @@ def check_suite(suite: Suite, data: Path | None) -> list[Finding]:
         units = [unit for unit in map(_answered_by_reference, samples) if unit is not None]
     for named in metrics:
         found += _check_metric(named, units, place)
+    if needs_execution(suite):
+        found += _check_canonical(suite, samples, place)
     return found
 
 
@@ -84,6 +88,38 @@ def _check_metric(named: NamedMetric, units: list[Unit], place: str) -> Iterator
             place,
             "check the metric's options, `extract` and the references: no model could do better",
         )
+
+
+def _check_canonical(suite: Suite, samples: list[Sample], place: str) -> list[Finding]:
+    """Whether the canonical solutions pass their own tests, in the sandbox that judges models."""
+    from evalharness.sandbox import Sandbox
+
+    spec = suite.data.code or CodeSpec()
+    mode = Mode.IN_PROCESS if spec.inprocess else Mode.SPLIT
+    solved = [(one, one.code.canonical) for one in samples if one.code and one.code.canonical]
+    jobs = [job for one, answer in solved if (job := program_job(one, answer or "", mode))]
+    if not jobs:
+        return []
+    try:
+        with Sandbox(limits=limits_of(spec)) as box:
+            ran = list(box.run_many(jobs))
+    except SandboxError as error:
+        return [_finding("warning", "sandbox", error.message, place, error.mend)]
+    broken = [one for one in ran if one.status != "passed"]
+    if not broken:
+        return []
+    first = broken[0]
+    return [
+        _finding(
+            "error",
+            "self_check",
+            f"{len(broken)} of {len(ran)} canonical solutions fail their own tests (first: "
+            f"'{first.task}', {first.status} {first.detail[:80]})",
+            place,
+            "mend the tests, the limits (data.code.timeout_s) or data.code.preload before a model "
+            "is blamed",
+        )
+    ]
 
 
 def _as_good(row: tuple[float, ...], best: list[float]) -> bool:
