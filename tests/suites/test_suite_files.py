@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 from written_suites import ALL, ROOT, SUITES, WRITTEN, field, rows, spec
 
+from evalharness.catalog import make_metric
 from evalharness.spec.read import read_baseline, read_suite
 
 PARTS = ("heldout.jsonl", "train.jsonl")
@@ -97,3 +98,45 @@ def test_nothing_shipped_names_a_path_of_a_machine():
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and path.suffix in {".md", ".yaml", ".py", ".json", ".jsonl"}:
                 assert not re.search(r"/(work|root|opt|tmp|home)/", path.read_text("utf-8")), path
+
+
+WITH_TRAIN = [name for name in WRITTEN if (SUITES / name / "train.jsonl").exists()]
+
+
+def test_chat_rows_are_made_from_the_train_files_as_they_are(tmp_path):
+    kept = shutil.ignore_patterns("heldout.jsonl", "*.chat.jsonl", "__pycache__")
+    shutil.copytree(SUITES, tmp_path, ignore=kept, dirs_exist_ok=True)
+    command = [sys.executable, str(tmp_path / "make_chat.py")]
+    subprocess.run(command, check=True, timeout=120, cwd=ROOT)
+    for name in WITH_TRAIN:
+        shipped = (SUITES / name / "train.chat.jsonl").read_bytes()
+        assert shipped == (tmp_path / name / "train.chat.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("name", WITH_TRAIN)
+def test_a_chat_row_asks_as_the_suite_asks_and_ends_with_the_answer(name):
+    suite = read_suite(SUITES / name / "suite.yaml")
+    chats = rows(SUITES / name / "train.chat.jsonl")
+    assert len(chats) == len(rows(SUITES / name / "train.jsonl"))
+    for chat in chats:
+        roles = [message["role"] for message in chat["messages"]]
+        assert roles[-2:] == ["user", "assistant"]
+        assert (roles[0] == "system") == (suite.prompt.system is not None)
+        assert all(message["content"].strip() for message in chat["messages"])
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_suite_of_ours_passes_its_own_validation(name):
+    command = [sys.executable, "-m", "evalharness", "validate", name]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_metric_of_a_suite_can_be_made_with_its_options(name):
+    suite = read_suite(SUITES / name / "suite.yaml")
+    made = {metric.key: make_metric(metric.name, metric.options) for metric in suite.metrics}
+    for gate in suite.policy.gates:
+        assert gate.metric in made or make_metric(gate.metric, {})
