@@ -84,7 +84,7 @@ class Entries:
             if found is None and repeat:
                 first = self._search_for(sample_id, 0)
                 found = first if first is not None and first.entry.is_error_of_all() else None
-            if found is not None or not self._index.n_whole:
+            if found is not None:
                 return found
         return self._search_for(sample_id, WHOLE)
 

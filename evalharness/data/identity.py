@@ -80,7 +80,7 @@ def _code(task: CodeTask | None) -> list[object] | None:
 
 
 class SeenIds:
-    """Which ids have come by, in about 10 bytes each: sorted 64-bit hashes in buckets.
+    """Which ids have come by, in under 20 bytes each: sorted 64-bit hashes in buckets.
 
     Two different ids share a hash once in 3e7 sets of a million ids; whoever acts on `add` giving
     False looks at the ids themselves first.

@@ -1,4 +1,4 @@
-"""Where in a recording each (id, repeat) stands: hashes and offsets, 16 bytes an entry.
+"""Where in a recording each (id, repeat) stands: hashes and offsets, 17 bytes an entry.
 
 Reads: ids, repeats and byte offsets as they come by.  Gives: positions and spans.
 Depends on: numpy, imported when entries are looked up out of order.  Knows nothing of files.
@@ -30,7 +30,7 @@ class EntryIndex:
         self._keys = array("Q")
         self._starts = array("Q")
         self._next = 0
-        self._n_whole = 0
+        self._is_whole = bytearray()
         self._max_repeat = 0
         self._sorted: tuple[Sequence[int], Sequence[int]] | None = None
 
@@ -41,10 +41,8 @@ class EntryIndex:
         """The next entry, which starts at byte `start`."""
         self._keys.append((hash(sample_id) + (repeat + 1) * _STEP) & _MASK)
         self._starts.append(start)
-        if repeat == WHOLE:
-            self._n_whole += 1
-        elif repeat > self._max_repeat:
-            self._max_repeat = repeat
+        self._is_whole.append(repeat == WHOLE)
+        self._max_repeat = max(self._max_repeat, repeat)
 
     def finish(self, end: int) -> None:
         """The content ends at byte `end`: no entry follows."""
@@ -57,7 +55,7 @@ class EntryIndex:
     @property
     def n_whole(self) -> int:
         """How many entries hold every repeat of their sample."""
-        return self._n_whole
+        return self._is_whole.count(True)
 
     def near(self, sample_id: str, repeat: int) -> int | None:
         """Where the entry probably is if entries are asked for in file order, else None."""
@@ -103,9 +101,10 @@ class EntryIndex:
             is_first = np.concatenate(([True], keys[order[1:]] != keys[order[:-1]]))
             for later in np.sort(order[~is_first]).tolist():
                 yield int(np.flatnonzero(keys == keys[later])[0]), later
-        if 0 < self._n_whole < len(keys):
+        wholes = np.flatnonzero(np.frombuffer(self._is_whole, dtype=np.uint8))
+        if 0 < len(wholes) < len(keys):
             for repeat in range(self._max_repeat + 1):
-                single = keys + np.uint64((repeat + 1) * _STEP & _MASK)
-                for whole in np.flatnonzero(np.isin(single, keys)).tolist():
-                    other = int(np.flatnonzero(keys == single[whole])[0])
+                single = keys[wholes] + np.uint64((repeat + 1) * _STEP & _MASK)
+                for place in np.flatnonzero(np.isin(single, keys)).tolist():
+                    whole, other = int(wholes[place]), int(np.flatnonzero(keys == single[place])[0])
                     yield min(whole, other), max(whole, other)

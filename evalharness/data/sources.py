@@ -2,7 +2,7 @@
 
 Reads: the suite's `data` block, files, hub data sets.  Gives: a Source.
 Depends on: rows, samples, squad, hub, identity, errors.  Knows nothing of models or prompts.
-JSON Lines, CSV and plain lines are streamed: memory does not grow with the file beyond 10 bytes a
+JSON Lines, CSV and plain lines are streamed: memory does not grow with the file beyond 20 bytes a
 sample, for finding duplicate ids.  A JSON document (SQuAD) is read whole, at most 256 MiB.
 """
 

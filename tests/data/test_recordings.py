@@ -299,8 +299,11 @@ def test_entries_of_one_and_of_all_repeats_may_mix(write):
         {"id": "a", "outputs": ["x", "y"]},
         {"id": "b", "output": "z"},
         {"id": "c", "error": "timeout"},
+        {"id": "d", "repeat": 0, "output": "v"},
+        {"id": "d", "repeat": 1, "output": "w"},
     ]
     with opened(write("a.jsonl", rows)) as recording:
+        assert ["v", "w"] == [text(recording, "d", r) for r in range(2)]
         assert ["x", "y"] == [text(recording, "a", r) for r in range(2)]
         assert ["z", None] == [text(recording, "b", r) for r in range(2)]
         assert ["timeout"] * 2 == [recording.lookup("c", r).kind for r in range(2)]
