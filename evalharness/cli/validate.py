@@ -65,8 +65,8 @@ def _check_suite(target: str, data: Path | None, train: Path | None) -> tuple[st
             f"suite '{suite.name}' names no local data to check", mend="give it with --data PATH"
         )
     base = Path(suite.base)
-    train = train or (base / suite.data.train if suite.data.train else None)
-    findings = list(check_data(suite.data, base=base, override=data, train=train))
+    heldout_from = train or (base / suite.data.train if suite.data.train else None)
+    findings = list(check_data(suite.data, base=base, override=data, train=heldout_from))
     if train is not None:
         findings += check_training(train)
     if not any(finding.severity == "error" for finding in findings):

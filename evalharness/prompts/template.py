@@ -65,7 +65,15 @@ def fill(template: Template, values: Mapping[str, Any], *, where: str, sample_id
             where=f"{where}, sample '{sample_id}'",
             mend=f"known here: {fields}; map other names with `data.fields`",
         ) from error
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except (
+        TemplateError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise SpecError(
             f"the template cannot be filled: {error}", where=f"{where}, sample '{sample_id}'"
         ) from error

@@ -6,6 +6,7 @@ Depends on: spec.suite, errors.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from evalharness.errors import SpecError
@@ -57,6 +58,8 @@ def check_gate(gate: GateSpec, place: str) -> None:
             if key == "margin"
             else f"add `{key}: ...`",
         )
+    if value is not None and not math.isfinite(value):
+        raise SpecError(f"`{key}` must be a finite number, got {value:g}", where=f"{place}.{key}")
     if value is not None and key == "margin" and value <= 0:
         raise SpecError(
             f"`margin` must be greater than 0, got {value:g}",

@@ -28,19 +28,27 @@ def roots(kind: str) -> list[Path]:
     return list(seen)
 
 
+def is_file(path: Path) -> bool:
+    """Whether a path is a file; False also for a name that no file system takes."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def find_suite(reference: str) -> Path:
     """The suite.yaml that a reference means: a file, a folder, or a name under `suites/`.
 
     Raises UsageError with the nearest known name.
     """
     path = Path(reference)
-    if path.is_file():
+    if is_file(path):
         return path
-    if (path / "suite.yaml").is_file():
+    if is_file(path / "suite.yaml"):
         return path / "suite.yaml"
     for root in roots("suites"):
         for candidate in (root / reference / "suite.yaml", root / f"{reference}.yaml"):
-            if candidate.is_file():
+            if is_file(candidate):
                 return candidate
     known = list(suite_names())
     near = did_you_mean(reference, known)

@@ -1,26 +1,31 @@
 """YAML files -> Suite, Baseline, Policy; anything unexpected is refused with its place.
 
 Reads: one YAML file.  Gives: the records of `spec.suite`.
-Depends on: records, errors, spec.suite, spec.gates.  Imports nothing that a file names.
+Depends on: records, errors, spec.suite, spec.gates, spec.document.
+Imports nothing that a file names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import reprlib
 import types
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from evalharness.errors import SpecError, did_you_mean
+from evalharness.spec.document import load_yaml, where
 from evalharness.spec.gates import check_gate
 from evalharness.spec.suite import Baseline, MetricSpec, Policy, Suite
 
 Spec = TypeVar("Spec", Suite, Baseline, Policy)
 
 RESERVED_METRIC_KEYS = {"name", "label"}
+OWN_KEYS = {"base", "sha256"}
+"""Fields that reading fills in; a file that sets them is refused."""
 
 
 def read_suite(path: Path) -> Suite:
@@ -49,68 +54,9 @@ def read_policy(path: Path) -> Policy:
     prefix = "policy." if "policy" in raw else ""
     raw = raw.get("policy", raw)
     _spread_policy(raw, path, text, prefix=prefix)
-    policy = convert(raw, Policy, path, text)
-    for number, gate in enumerate(policy.gates):
-        check_gate(gate, where(path, text, f"{prefix}gates[{number}]"))
+    policy = convert(raw, Policy, path, text, prefix=prefix)
+    _check_policy(policy, path, text, prefix=prefix)
     return policy
-
-
-def load_yaml(path: Path) -> tuple[dict[str, Any], str]:  # Any: YAML before it is typed
-    """The mapping that a YAML file holds, and its text; duplicate keys are refused."""
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SpecError(
-            f"cannot read '{path}': {error.strerror}", mend="check the path and its permissions"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SpecError(
-            f"'{path.name}' is not UTF-8 text (byte {error.start})",
-            where=str(path),
-            mend="save the file as UTF-8",
-        ) from error
-    try:
-        node = yaml.compose(text, Loader=_loader())
-        if node is not None:
-            _refuse_duplicate_keys(node, path)
-        raw = yaml.load(text, Loader=_loader())  # noqa: S506 - a safe loader, see _loader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or "cannot be read as YAML"
-        raise SpecError(
-            f"not valid YAML: {problem}", where=place, mend="mend the syntax"
-        ) from error
-    if not isinstance(raw, dict):
-        raise SpecError("a mapping of keys is expected", where=str(path), mend="see docs/suites.md")
-    return raw, text
-
-
-def _loader() -> Any:  # Any: yaml's loaders share no typed base
-    import yaml
-
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _refuse_duplicate_keys(node: Any, path: Path) -> None:  # Any: a yaml node
-    import yaml
-
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise SpecError(
-                    f"key '{key.value}' is given twice",
-                    where=f"{path}:{key.start_mark.line + 1}",
-                    mend="keep one of them",
-                )
-            seen.add(key.value)
-            _refuse_duplicate_keys(value, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _refuse_duplicate_keys(value, path)
 
 
 def _spread_metrics(raw: dict[str, Any], path: Path, text: str) -> None:
@@ -127,7 +73,7 @@ def _spread_metrics(raw: dict[str, Any], path: Path, text: str) -> None:
             metrics[number] = {**kept, "options": options}
         else:
             raise SpecError(
-                f"a metric is a name or a mapping with a `name`, got {entry!r}",
+                f"a metric is a name or a mapping with a `name`, got {reprlib.repr(entry)}",
                 where=where(path, text, f"metrics[{number}]"),
                 mend="for example `- f1` or `- {name: rouge_l, stemmer: true}`",
             )
@@ -147,39 +93,69 @@ def _spread_policy(raw: Any, path: Path, text: str, *, prefix: str) -> None:
             gate["margin"] = gate.pop("max_drop")
 
 
-def convert(raw: dict[str, Any], kind: type[Spec], path: Path, text: str) -> Spec:
-    """The typed record, or a SpecError that names the path inside the file."""
+def convert(
+    raw: dict[str, Any], kind: type[Spec], path: Path, text: str, *, prefix: str = ""
+) -> Spec:
+    """The typed record, or a SpecError that names the path inside the file.
+
+    prefix: where in the file `raw` stands, e.g. "policy.".
+    """
     try:
+        if isinstance(raw, dict):
+            _refuse_own_keys(raw, kind, path, text)
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         message, _, inside = str(error).partition(" - at `$")
         inside = inside.rstrip("`").lstrip(".")
         unknown = re.search(r"unknown field `(.+)`", message)
         if unknown:
-            known = _fields_at(kind, inside)
-            near = did_you_mean(unknown.group(1), known)
-            spot = f"{inside}.{unknown.group(1)}" if inside else unknown.group(1)
-            raise SpecError(
-                f"unknown key '{unknown.group(1)}'",
-                where=where(path, text, spot),
-                mend=near or f"known here: {', '.join(known)}",
-            ) from error
+            name = unknown.group(1)
+            spot = f"{inside}.{name}" if inside else name
+            place = where(path, text, prefix + spot)
+            raise _unknown_key(name, _fields_at(kind, inside), place) from error
         raise SpecError(
             message[0].lower() + message[1:],
-            where=where(path, text, inside),
-            mend="see docs/suites.md for every key and its type",
+            where=where(path, text, (prefix + inside).rstrip(".")),
+            mend=_choices(message, _type_at(kind, inside)),
         ) from error
+
+
+def _refuse_own_keys(raw: dict[str, Any], kind: type[Spec], path: Path, text: str) -> None:
+    for name in OWN_KEYS & raw.keys():
+        raise _unknown_key(name, _fields_at(kind, ""), where(path, text, name))
+
+
+def _unknown_key(name: str, known: list[str], place: str) -> SpecError:
+    near = did_you_mean(name, known)
+    return SpecError(
+        f"unknown key '{name}'", where=place, mend=near or f"known here: {', '.join(known)}"
+    )
+
+
+def _choices(message: str, kind: Any) -> str:
+    """The mend for a wrong value: the words that are known where only some are."""
+    known = [str(value) for value in get_args(kind)] if get_origin(kind) is Literal else []
+    wrong = re.search(r"enum value '(.+)'", message)
+    if not wrong or not known:
+        return "see docs/suites.md for every key and its type"
+    return did_you_mean(wrong.group(1), known) or f"one of: {', '.join(known)}"
 
 
 def _fields_at(kind: Any, inside: str) -> list[str]:
     """The keys known at a path like "policy.gates[2]"."""
-    for part in re.findall(r"\[[^\]]*\]|[^.\[\]]+", inside):
-        inner = part.startswith("[")
-        kind = _unwrap(kind) if inner else _field_type(_unwrap_optional(kind), part)
-    kind = _unwrap_optional(kind)
+    kind = _type_at(kind, inside)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return [field.encode_name for field in msgspec.structs.fields(kind)]
+        names = [field.encode_name for field in msgspec.structs.fields(kind)]
+        return [name for name in names if name not in OWN_KEYS]
     return []
+
+
+def _type_at(kind: Any, inside: str) -> Any:
+    """The type at a path like "policy.gates[2]", None taken off where it is allowed."""
+    parts = [part for part in re.sub(r"\[[^\]]*\]", ".[]", inside).split(".") if part]
+    for part in parts:
+        kind = _unwrap(kind) if part == "[]" else _field_type(_unwrap_optional(kind), part)
+    return _unwrap_optional(kind)
 
 
 def _field_type(kind: Any, name: str) -> Any:
@@ -198,36 +174,6 @@ def _unwrap_optional(kind: Any) -> Any:
 def _unwrap(kind: Any) -> Any:
     arguments = get_args(_unwrap_optional(kind))
     return arguments[0] if arguments else kind
-
-
-def where(path: Path, text: str, inside: str) -> str:
-    """A place for people: the file, the line if it can be found, and the path inside the file."""
-    line = _line_of(text, inside)
-    spot = f"{path}:{line}" if line else str(path)
-    return f"{spot}, {inside}" if inside else spot
-
-
-def _line_of(text: str, inside: str) -> int | None:
-    """The line of a path like "policy.gates[2].margin", as far as it exists."""
-    import yaml
-
-    try:
-        node = yaml.compose(text, Loader=_loader())
-    except yaml.YAMLError:
-        return None
-    line: int | None = None
-    for part in re.findall(r"[^.\[\]]+", inside):
-        if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == part]
-            if not found:
-                return line
-            line, node = found[0][0].start_mark.line + 1, found[0][1]
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            node = node.value[int(part)]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line
 
 
 def _check_suite(suite: Suite, path: Path, text: str) -> None:
@@ -252,12 +198,11 @@ def _check_suite(suite: Suite, path: Path, text: str) -> None:
             f"repeats must be at least 1, got {suite.generation.repeats}",
             where=where(path, text, "generation.repeats"),
         )
-    _check_policy_numbers(suite.policy, path, text)
-    for number, gate in enumerate(suite.policy.gates):
-        check_gate(gate, where(path, text, f"policy.gates[{number}]"))
+    _check_policy(suite.policy, path, text, prefix="policy.")
 
 
-def _check_policy_numbers(policy: Policy, path: Path, text: str) -> None:
+def _check_policy(policy: Policy, path: Path, text: str, *, prefix: str) -> None:
+    """Numbers that make sense, and gates that can be judged."""
     for name, number, low, high in (
         ("alpha", policy.alpha, 0.0, 0.5),
         ("power", policy.power, 0.0, 1.0),
@@ -267,8 +212,10 @@ def _check_policy_numbers(policy: Policy, path: Path, text: str) -> None:
         if not inside:
             raise SpecError(
                 f"`{name}` must lie between {low:g} and {high:g}, got {number:g}",
-                where=where(path, text, f"policy.{name}"),
+                where=where(path, text, f"{prefix}{name}"),
             )
+    for number, gate in enumerate(policy.gates):
+        check_gate(gate, where(path, text, f"{prefix}gates[{number}]"))
 
 
 def digest(spec: Suite | Policy | MetricSpec | Baseline) -> str:

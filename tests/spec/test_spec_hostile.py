@@ -15,8 +15,6 @@ from evalharness.spec.locate import find_suite
 from evalharness.spec.read import read_baseline, read_policy, read_suite
 from evalharness.spec.suite import GateSpec
 
-pytestmark = pytest.mark.xfail(run=False, reason="spec/ does not refuse these files yet")
-
 
 def line_of(error: SpecError) -> int:
     return int((error.where or "").rpartition(":")[2].partition(",")[0])
