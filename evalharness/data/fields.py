@@ -46,6 +46,9 @@ _OTHER_NAMES: Final[dict[str, tuple[str, ...]]] = {
 """Names that others give the same thing: proposed in a refusal, never taken without a word."""
 
 
+EXTRAS: Final = "extras"
+"""Under this name `FieldMap.read` gives the other fields: metadata for templates and slices."""
+
 _MAX_SHAPES: Final = 256
 """Rows of one file have few sets of columns; a file with more costs time, never memory."""
 
@@ -84,12 +87,15 @@ class FieldMap:
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     def read(self, row: Row) -> dict[str, object]:
-        """The row's values by role, as far as it has them.
+        """The row's values by role, as far as it has them; under EXTRAS what means nothing to us.
 
         Raises DataError if a mapped field is absent.
         """
         values = row.values
-        found = {role: values[column] for role, column in self._shape(row).columns}
+        key = tuple(values)
+        shape = self._shapes.get(key) or self._shaped(key)
+        found = {role: values[column] for role, column in shape.columns}
+        found[EXTRAS] = {name: values[name] for name in shape.extras} if shape.extras else {}
         for role, path in self.paths.items():
             if role not in found:
                 value = reach(values, path)
@@ -98,20 +104,9 @@ class FieldMap:
                 found[role] = value
         return found
 
-    def extras(self, row: Row) -> dict[str, object]:
-        """The row's fields that mean nothing to us: metadata for templates and slices."""
-        return {name: row.values[name] for name in self._shape(row).extras}
-
-    def _shape(self, row: Row) -> _Shape:
-        key = tuple(row.values)
-        shape = self._shapes.get(key)
-        if shape is None:
-            if len(self._shapes) >= _MAX_SHAPES:
-                self._shapes.clear()
-            shape = self._shapes[key] = self._shaped(key)
-        return shape
-
     def _shaped(self, names: tuple[str, ...]) -> _Shape:
+        if len(self._shapes) >= _MAX_SHAPES:
+            self._shapes.clear()
         columns = {role: path for role, path in self.paths.items() if path in names}
         mapped = set(columns.values())
         for role, ours in ROLES.items():
@@ -119,7 +114,9 @@ class FieldMap:
             if role not in self.paths and free:
                 columns[role] = free[0]
         taken = set(columns.values())
-        return _Shape(tuple(columns.items()), tuple(name for name in names if name not in taken))
+        extras = tuple(name for name in names if name not in taken)
+        shape = self._shapes[names] = _Shape(tuple(columns.items()), extras)
+        return shape
 
     def _unmapped(self, row: Row, role: str, path: str) -> DataError:
         return DataError(

@@ -37,11 +37,11 @@ def content_sha256(sample: Sample) -> str:
     asked_and_judged = (
         _VERSION,
         sample.input,
-        [_message(message) for message in sample.messages],
+        [_message(message) for message in sample.messages] if sample.messages else (),
         sample.targets,
-        _code(sample.code),
+        _code(sample.code) if sample.code is not None else None,
         sample.tools,
-        [_call(call) for call in sample.target_tool_calls],
+        [_call(call) for call in sample.target_tool_calls] if sample.target_tool_calls else (),
     )
     return hashlib.sha256(orjson.dumps(asked_and_judged, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -73,9 +73,7 @@ def _call(call: ToolCall) -> list[str]:
     return [call.name, call.arguments, call.id]
 
 
-def _code(task: CodeTask | None) -> list[object] | None:
-    if task is None:
-        return None
+def _code(task: CodeTask) -> list[object]:
     return [task.tests, task.entry_point, task.prompt, task.style, task.canonical, task.preload]
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import msgspec
 import orjson
 
 from evalharness.data.chat import Turn, last_turn, parse_messages, turns
-from evalharness.data.fields import ABSENT, FieldMap, reach, text_of
+from evalharness.data.fields import ABSENT, EXTRAS, FieldMap, reach, text_of
 from evalharness.data.identity import content_sha256
 from evalharness.data.rows import Row, kind_of
 from evalharness.errors import DataError, did_you_mean
@@ -108,10 +108,11 @@ class SampleMaker:
             return ()
         return (text_of(value, row, name),)
 
-    def _metadata(self, row: Row, found: Values) -> JsonObject:
+    @staticmethod
+    def _metadata(row: Row, found: Values) -> JsonObject:
         """The row's metadata object and, beside it, the fields that mean nothing to us."""
         value = found.get("metadata")
-        extras = self._fields.extras(row)
+        extras = cast("JsonObject", found[EXTRAS])
         if value is None:
             return extras
         if not isinstance(value, dict):
