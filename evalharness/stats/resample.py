@@ -67,14 +67,21 @@ def resample_tables(
     A slice is a table of its own: the rows of its units and their numbers.
     """
     require(n_units, 1, what="a bootstrap", unit="units")
+    if not tables:
+        return []
     chunks = chunk_generators(draws, rng)
     distinct = _distinct_rows(tables, n_units)
     if distinct is not None:
         rows, counts = distinct
         parts = [_multinomial_sums(rows, counts, size, child) for size, child in chunks]
         return _split_columns(np.concatenate(parts), tables)
-    pieces = [_count_sums(tables, n_units, size, child) for size, child in chunks]
-    return [np.concatenate([piece[j] for piece in pieces]) for j in range(len(tables))]
+    tables = [Table(as_rows(table.rows_mk), table.units) for table in tables]
+    sums = [np.empty((draws, table.rows_mk.shape[1])) for table in tables]
+    done = 0
+    for size, child in chunks:
+        _count_sums(tables, n_units, child, [block[done : done + size] for block in sums])
+        done += size
+    return sums
 
 
 def chunk_generators(
@@ -162,17 +169,16 @@ def _count_blocks(n_units: int, draws: int, rng: Generator) -> Iterator[Array]:
         yield counts
 
 
-def _count_sums(tables: Sequence[Table], n_units: int, draws: int, rng: Generator) -> list[Array]:
-    """Sums of each table for one chunk, by counts times rows."""
-    rows = [as_rows(table.rows_mk) for table in tables]
-    sums = [np.empty((draws, row.shape[1])) for row in rows]
+def _count_sums(
+    tables: Sequence[Table], n_units: int, rng: Generator, sums: Sequence[Array]
+) -> None:
+    """Fill the sums of each table for one chunk, by counts times rows."""
     done = 0
-    for counts in _count_blocks(n_units, draws, rng):
-        for j, table in enumerate(tables):
+    for counts in _count_blocks(n_units, len(sums[0]), rng):
+        for table, out in zip(tables, sums, strict=True):
             part = counts if table.units is None else counts[:, table.units]
-            _product(part, rows[j], sums[j][done : done + len(counts)])
+            _product(part, table.rows_mk, out[done : done + len(counts)])
         done += len(counts)
-    return sums
 
 
 def _product(weights_bn: Array, rows_nk: Array, out: Array) -> None:

@@ -67,12 +67,16 @@ def test_chunks_may_be_run_anywhere_in_any_order():
     rows = real_rows(90, 2)
     whole = resample.resample_sums(rows, draws=1700, rng=generator())
     chunks = resample.chunk_generators(1700, generator())
-    tables = [resample.Table(rows)]
-    parts = {
-        index: resample._count_sums(tables, 90, *chunks[index])[0]
-        for index in reversed(range(len(chunks)))
-    }
+    parts = {}
+    for index in reversed(range(len(chunks))):
+        size, child = chunks[index]
+        parts[index] = np.empty((size, 2))
+        resample._count_sums([resample.Table(rows)], 90, child, [parts[index]])
     assert np.array_equal(whole, np.concatenate([parts[i] for i in range(len(chunks))]))
+
+
+def test_no_tables_give_no_sums():
+    assert resample.resample_tables([], n_units=5, draws=10, rng=generator()) == []
 
 
 def test_slices_share_the_stream_of_the_whole():
