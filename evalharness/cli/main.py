@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "validate": ("evalharness.cli.validate", "Check a suite, a held-out file or a training file."),
     "list": ("evalharness.cli.listing", "List metrics, clients, suites, baselines or runs."),
     "show": ("evalharness.cli.show", "Show a run, or one of its samples whole."),
+    "schema": ("evalharness.cli.schema", "Print the JSON Schema of a file, for editors."),
     "init": ("evalharness.cli.init", "Write a working offline example to start from."),
     "doctor": ("evalharness.cli.doctor", "Say what works on this machine and how to mend it."),
 }
