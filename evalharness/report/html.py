@@ -26,14 +26,19 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 
 def render_html(facts: Facts) -> str:
     """The report as one self-contained page. The same facts give the same bytes."""
-    style = _asset("report.css")
-    script = _asset("report.js")
-    return _template().render(
-        page=build_page(facts), style=style, script=script, policy=_policy(style, script)
+    return render_page("report.html.j2", build_page(facts))
+
+
+def render_page(template: str, page: object) -> str:
+    """A page of one of the templates, which see it as `page`, with our style, script and policy."""
+    style, script = _asset("report.css"), _asset("report.js")
+    forms = "form-action 'none'" if template == "report.html.j2" else "form-action 'self'"
+    return _template(template).render(
+        page=page, style=style, script=script, policy=_policy(style, script, forms)
     )
 
 
-def _policy(style: str, script: str) -> str:
+def _policy(style: str, script: str, forms: str) -> str:
     """Nothing may load, run or be sent, but this style and this script."""
     return "; ".join(
         (
@@ -42,7 +47,7 @@ def _policy(style: str, script: str) -> str:
             f"script-src '{_hash(script)}'",
             "img-src data:",
             "base-uri 'none'",
-            "form-action 'none'",
+            forms,
             "require-trusted-types-for 'script'",
         )
     )
@@ -59,7 +64,7 @@ def _asset(name: str) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -74,7 +79,7 @@ def _template() -> Template:
     # S704: pictures come from `svg`, which escapes; the assets are files of this package.
     environment.filters["raw"] = Markup
     environment.filters["tight"] = _tight
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 def _shown(value: object) -> object:

@@ -62,7 +62,11 @@ def add_units(facts: Facts, folder: Path, *, out: Path) -> Facts:
     out: the folder that holds the runs which gate.json names.
     Raises StoreError for a damaged run.
     """
-    runs = runs_of(facts, folder, out)
+    return with_units(facts, runs_of(facts, folder, out))
+
+
+def with_units(facts: Facts, runs: Runs) -> Facts:
+    """The facts with what these runs hold unit by unit; runs: (suite, arm) -> run folder."""
     samples: list[SampleFacts] = []
     answers: dict[tuple[str, str], _Arm] = {}
     total = 0

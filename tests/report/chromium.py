@@ -83,8 +83,8 @@ class Browser:
             self._process.wait()
         self._runner.close()
 
-    def open(self, path: Path, **options: Any) -> Page:
-        """A file in a tab of its own, loaded; options as in Page.load."""
+    def open(self, path: Path | str, **options: Any) -> Page:
+        """A file, or an address, in a tab of its own, loaded; options as in Page.load."""
         page = Page(self._port, self._runner)
         page.load(path, **options)
         return page
@@ -148,9 +148,9 @@ class Page:
         return self._runner.run(self._send(method, **params))
 
     def load(
-        self, path: Path, *, size: tuple[int, int] = (1280, 900), scheme: str = "light"
+        self, path: Path | str, *, size: tuple[int, int] = (1280, 900), scheme: str = "light"
     ) -> None:
-        """Open a file at a window size and colour scheme, and wait for its load event."""
+        """Open a file or an address at a window size and colour scheme, and wait for its load event."""
         self.send(
             "Emulation.setDeviceMetricsOverride",
             width=size[0],
@@ -159,7 +159,8 @@ class Page:
             mobile=size[0] < 600,
         )
         self.media(scheme)
-        self._runner.run(self._go(path.resolve().as_uri()))
+        address = path if isinstance(path, str) else path.resolve().as_uri()
+        self._runner.run(self._go(address))
 
     async def _go(self, address: str) -> None:
         self._loaded.clear()
