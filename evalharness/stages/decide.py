@@ -7,7 +7,7 @@ Depends on: execute, compare, verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,9 +21,19 @@ from evalharness.spec.suite import Policy, Suite
 from evalharness.stages.arms import Arm, distinct, resolve
 from evalharness.stages.compare import compare_tables
 from evalharness.stages.execute import execute
+from evalharness.stages.integrity import sandbox_stamps
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
 from evalharness.stages.planning import CalibrationRow, calibrate
+from evalharness.stages.spending import (
+    UNACCOUNTED,
+    Allowance,
+    Evidence,
+    allowance,
+    entries_of,
+    evidence_of,
+    write_down,
+)
 from evalharness.stages.verdict import judge, verdict
 from evalharness.store.keys import derive_seed, sha256_of
 from evalharness.store.marks import MarkTable, read_marks
@@ -49,13 +59,19 @@ class GateRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One suite's runs, compared and (where it has gates) judged."""
+    """One suite's runs, compared and judged.
 
+    accounts: what each candidate was judged on and the alpha that this may spend.
+    """
+
+    suite: Suite
     arms: list[GateArm]
-    gates: list[GateRow]
-    comparisons: list[ComparisonRow]
-    invalid: list[Invalid]
-    n_paired: list[int]
+    gates: list[GateRow] = field(default_factory=list)
+    comparisons: list[ComparisonRow] = field(default_factory=list)
+    invalid: list[Invalid] = field(default_factory=list)
+    n_paired: list[int] = field(default_factory=list)
+    accounts: list[tuple[Evidence, Allowance]] = field(default_factory=list)
+    stamps: list[str] = field(default_factory=list)
 
 
 def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
@@ -75,14 +91,17 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
     judged = [_judge_suite(suite, request, options, report) for suite in suites]
     gates = tuple(row for part in judged for row in part.gates)
     invalid = tuple(reason for part in judged for reason in part.invalid)
-    stamps = (EXPLORATORY,) if request.policy is not None else ()
     decided = verdict(
         gates,
         invalid,
-        alpha=suites[0].policy.alpha,
+        alpha=min(allowed.alpha for part in judged for _, allowed in part.accounts),
         n_paired=min((n for part in judged for n in part.n_paired), default=0),
-        stamps=stamps,
+        stamps=_stamps(request, judged),
     )
+    if request.policy is None:
+        for part in judged:
+            for evidence, allowed in part.accounts:
+                write_down(part.suite, evidence, allowed, decided.state, now=options.clock())
     file = GateFile(
         gate="",
         kind="gate",
@@ -187,14 +206,30 @@ def _judge_suite(
     folders = execute(suite, arms, options, report)
     tables = [read_marks(folder.marks_path) for folder in folders]
     count = len(request.baselines)
-    judged = _Judged(
-        list(_arms_of(suite, arms, folders, options.out, baselines=count)), [], [], [], []
-    )
-    for candidate, candidate_table in zip(arms[count:], tables[count:], strict=True):
-        for baseline, baseline_table in zip(arms[:count], tables[:count], strict=True):
-            names = (baseline.name, candidate.name)
-            _judge_pair(suite, (baseline_table, candidate_table), names, options, judged)
+    judged = _Judged(suite, list(_arms_of(suite, arms, folders, options.out, baselines=count)))
+    for place in range(count, len(arms)):
+        evidence = evidence_of(suite, folders[place].manifest(), [*tables[:count], tables[place]])
+        allowed = allowance(suite, evidence, entries_of(suite))
+        judged.accounts.append((evidence, allowed))
+        judged.stamps.extend(sandbox_stamps(folders[place]))
+        if allowed.refused is not None:
+            judged.invalid.append(allowed.refused)
+        spent = msgspec.structs.replace(
+            suite, policy=msgspec.structs.replace(suite.policy, alpha=allowed.alpha)
+        )
+        for baseline, table in zip(arms[:count], tables[:count], strict=True):
+            names = (baseline.name, arms[place].name)
+            _judge_pair(spent, (table, tables[place]), names, options, judged)
     return judged
+
+
+def _stamps(request: GateRequest, judged: Sequence[_Judged]) -> tuple[str, ...]:
+    """What the verdict rests on, in words that every report shows."""
+    stamps = [EXPLORATORY] if request.policy is not None else []
+    stamps += [stamp for part in judged for stamp in part.stamps]
+    if any(part.suite.policy.ledger is None for part in judged):
+        stamps.append(UNACCOUNTED)
+    return tuple(dict.fromkeys(stamps))
 
 
 def _judge_pair(

@@ -6,12 +6,13 @@ Depends on: pairing.
 
 from __future__ import annotations
 
+from evalharness.records import Execution
 from evalharness.results import Invalid
 from evalharness.spec.gates import RELATIVE_TESTS
 from evalharness.spec.suite import GateSpec, Suite
 from evalharness.stages.pairing import Pairing, paired_rows
-
-LIVE = "live"
+from evalharness.store.journal import EvidenceEntry, read_entries
+from evalharness.store.runs import RunFolder
 
 
 def check_pairing(pairing: Pairing, *, suite: Suite, names: tuple[str, str]) -> list[Invalid]:
@@ -97,3 +98,18 @@ def same_sitting(pairing: Pairing, *, relative: bool) -> str | None:
     if len(sessions) > 1:
         return "the arms were asked in different sittings (recorded: allowed)"
     return None
+
+
+def sandbox_stamps(folder: RunFolder) -> tuple[str, ...]:
+    """What a run's program executions forbid: no sandbox at all, or tests beside the program."""
+    if not folder.evidence_path.exists():
+        return ()
+    stamps: dict[str, None] = {}
+    for entry in read_entries(folder.evidence_path, EvidenceEntry):
+        found = entry.evidence
+        if isinstance(found, Execution):
+            if found.backend == "unsafe":
+                stamps["UNSAFE"] = None
+            elif found.forgeable:
+                stamps["FORGEABLE"] = None
+    return tuple(stamps)

@@ -25,6 +25,8 @@ from evalharness.stages.pairing import Failures, Pairing
 from evalharness.stats.multiplicity import holm
 from evalharness.store.marks import MetricColumns
 
+FORBIDDING = frozenset({"EXPLORATORY", "UNSAFE", "FORGEABLE"})
+"""Stamps with which a verdict is never READY."""
 SITTING_SCALES = frozenset({"seconds", "usd"})
 """Scales whose numbers are comparable only within one sitting."""
 
@@ -182,7 +184,7 @@ def verdict(
 ) -> VerdictFacts:
     """The state that gates and integrity allow.
 
-    stamps: "EXPLORATORY" and the like; a stamped verdict is never READY.
+    stamps: what the verdict rests on; those in FORBIDDING allow no READY.
     """
     deciding = [gate for gate in gates if gate.role != "diagnostic"]
     state: VerdictState
@@ -196,9 +198,10 @@ def verdict(
             state, why = "READY", [_why_ready(deciding)]
         else:
             state, why = "INCONCLUSIVE", _why_open(deciding)
-    if state == "READY" and stamps:
+    forbidding = [stamp for stamp in stamps if stamp in FORBIDDING]
+    if state == "READY" and forbidding:
         state = "INCONCLUSIVE"
-        why = [f"every gate passes, but the verdict is stamped {', '.join(stamps)}: never READY"]
+        why = [f"every gate passes, but a verdict stamped {', '.join(forbidding)} is never READY"]
     return VerdictFacts(
         state=state,
         exit_code=EXIT_CODES[state],
