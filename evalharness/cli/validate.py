@@ -68,7 +68,7 @@ def _check_suite(target: str, data: Path | None, train: Path | None) -> tuple[st
     heldout_from = train or (base / suite.data.train if suite.data.train else None)
     findings = list(check_data(suite.data, base=base, override=data, train=heldout_from))
     if train is not None:
-        findings += check_training(train)
+        findings += check_training(train, spec=suite.data)
     if not any(finding.severity == "error" for finding in findings):
         findings += check_suite(suite, data)
     return str(path), findings
