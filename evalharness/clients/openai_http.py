@@ -1,23 +1,24 @@
-"""One client for every server that speaks OpenAI's protocol, on aiohttp.
+"""One client for every server that speaks OpenAI's protocol.
 
 Reads: nothing.  Gives: open_openai, OpenAIClient (a Client).
-Depends on: addresses, payloads, answers, streams, refusals, settings; aiohttp when first used.
+Depends on: lines, payloads, answers, streams, refusals, addresses, settings.
 One call, one request: no loop, no retry, no queue.  Why no SDK: docs/decisions/004.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
-from evalharness.clients.addresses import normalise_base_url, proxy_for
+from evalharness.clients.addresses import normalise_base_url
 from evalharness.clients.answers import Answer, read_answer, usage_or_estimate
-from evalharness.clients.calls import CallFacts, fatal, transient
+from evalharness.clients.calls import CallFacts, TransientCall, fatal, transient
+from evalharness.clients.lines import Reply, Streamed, open_line
 from evalharness.clients.logprobs import continuation_part, scored_prompt
 from evalharness.clients.payloads import Dialect, encode_request, encode_score
 from evalharness.clients.refusals import error_in_answer, refusal
@@ -29,25 +30,12 @@ from evalharness.clients.settings import (
     with_query,
 )
 from evalharness.clients.streams import StreamReader
-from evalharness.clients.transport import (
-    Endpoint,
-    Timing,
-    drain,
-    open_session,
-    transport_errors,
-    with_ttft,
-)
+from evalharness.clients.transport import Endpoint
 from evalharness.contracts import Capabilities, Client, Identity, Limits
 from evalharness.errors import ClientError
 from evalharness.records import Completion, Provenance, Request
 
-if TYPE_CHECKING:
-    import aiohttp
-
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
-JSON: Final = "application/json"
-MAX_BODY_BYTES: Final = 64 * 1024 * 1024
-"""An answer larger than this is no answer; logprobs of a long one stay well below."""
 
 OPTIONS: Final = (
     "api",
@@ -119,6 +107,15 @@ def read_dialect(settings: ClientSettings, default: Dialect) -> Dialect:
     )
 
 
+@dataclass(slots=True)
+class Timing:
+    """When a call was sent, when its first words came and when it ended, in monotonic seconds."""
+
+    sent: float
+    spoke: float | None = None
+    ended: float | None = None
+
+
 class OpenAIClient:
     """Asks one model on one OpenAI-compatible server, one question at a time."""
 
@@ -147,8 +144,7 @@ class OpenAIClient:
         self._clock = clock
         self._wall_clock = wall_clock
         self._route = "/chat/completions" if dialect.api == "chat" else "/completions"
-        self._session: aiohttp.ClientSession | None = None
-        self._proxy = proxy_for(endpoint.address, settings.environment)
+        self._line = open_line(endpoint, settings)
 
     async def complete(self, request: Request) -> Completion:
         """Ask once; raises Transient, Permanent or Fatal with the facts of the call."""
@@ -161,32 +157,21 @@ class OpenAIClient:
 
     async def close(self) -> None:
         """Close all connections; may be called twice."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._line.close()
 
     async def get_json(self, path: str) -> Any:  # Any: parsed JSON
         """One GET on the same server (`/models`); raises as `complete` does."""
-        timing = Timing(self._clock())
-        url = self._endpoint.address.route(path)
-        with transport_errors(timing):
-            async with asyncio.timeout(self._settings.ttft_timeout_s) as timer:
-                async with self._open_session().get(
-                    url, proxy=self._proxy, allow_redirects=False
-                ) as response:
-                    body = await self._read(response, timer)
-                    return self._parse(response.status, response.headers, body)
+        return self._parse(await self._line.whole("GET", path, b"", ""))
 
     async def _generate(self, request: Request) -> Completion:
         stream = self._settings.stream
         endpoint = self._endpoint
         body = encode_request(request, endpoint.model, endpoint.dialect, stream=stream)
-        self._open_session()  # the first call imports aiohttp: not the model's latency
         timing = Timing(self._clock())
         if stream == "on":
             answer = await self._stream(body, request, timing)
         else:
-            status, parsed = await self._post(body, request, timing)
+            status, parsed = await self._post(body, request)
             answer = read_answer(parsed, status)
         return self._completion(answer, request, timing)
 
@@ -194,7 +179,7 @@ class OpenAIClient:
         endpoint = self._endpoint
         body = encode_score(request, endpoint.model, endpoint.dialect)
         timing = Timing(self._clock())
-        status, parsed = await self._post(body, request, timing)
+        status, parsed = await self._post(body, request)
         facts = CallFacts(status=status)
         if not isinstance(parsed, dict):
             raise transient("malformed", "not a JSON object", facts)
@@ -206,95 +191,50 @@ class OpenAIClient:
         found = continuation_part(tokens, request.continuation or "", facts=facts)
         return scored_completion(completion, request.continuation or "", found)
 
-    async def _post(self, body: bytes, request: Request, timing: Timing) -> tuple[int, Any]:
-        with transport_errors(timing):
-            async with asyncio.timeout(self._settings.ttft_timeout_s) as timer:
-                async with self._open_session().post(
-                    self._endpoint.address.route(self._route),
-                    data=body,
-                    headers={
-                        "Content-Type": JSON,
-                        "Idempotency-Key": self._idempotency_key(request),
-                    },
-                    proxy=self._proxy,
-                    allow_redirects=False,
-                ) as response:
-                    received = await self._read(response, timer)
-                    status = response.status
-                    return status, self._parse(status, response.headers, received)
+    async def _post(self, body: bytes, request: Request) -> tuple[int, Any]:
+        key = self._idempotency_key(request)
+        reply = await self._line.whole("POST", self._route, body, key)
+        return reply.status, self._parse(reply)
 
     async def _stream(self, body: bytes, request: Request, timing: Timing) -> Answer:
-        with transport_errors(timing):
-            async with asyncio.timeout(self._settings.ttft_timeout_s) as timer:
-                async with self._open_session().post(
-                    self._endpoint.address.route(self._route),
-                    data=body,
-                    headers={
-                        "Content-Type": JSON,
-                        "Idempotency-Key": self._idempotency_key(request),
-                        "Accept": "text/event-stream",
-                    },
-                    proxy=self._proxy,
-                    allow_redirects=False,
-                ) as response:
-                    kind = response.headers.get("Content-Type", "")
-                    if response.status != 200 or not kind.startswith("text/event-stream"):
-                        received = await self._read(response, timer)
-                        status = response.status
-                        return read_answer(self._parse(status, response.headers, received), status)
-                    return await self._follow(response, timer, timing)
+        key = self._idempotency_key(request)
+        async with self._line.streamed(self._route, body, key) as coming:
+            kind = coming.headers.get("content-type", "")
+            if coming.status != 200 or not kind.startswith("text/event-stream"):
+                pieces = []
+                while piece := await coming.piece():
+                    pieces.append(piece)
+                reply = Reply(coming.status, coming.headers, b"".join(pieces))
+                return read_answer(self._parse(reply), coming.status)
+            try:
+                return await self._follow(coming, timing)
+            except ClientError as error:
+                raise with_ttft(error, timing) from error.__cause__
 
-    async def _follow(
-        self, response: aiohttp.ClientResponse, timer: asyncio.Timeout, timing: Timing
-    ) -> Answer:
-        reader = StreamReader(response.status)
-        size = 0
+    async def _follow(self, coming: Streamed, timing: Timing) -> Answer:
+        reader = StreamReader(coming.status)
+        while piece := await coming.piece():
+            reader.feed(piece)
+            if reader.spoke and timing.spoke is None:
+                timing.spoke = self._clock()
+            if reader.done:
+                timing.ended = self._clock()
+                await coming.drain()
+                break
+        return reader.answer()
+
+    def _parse(self, reply: Reply) -> Any:
+        status = reply.status
         try:
-            async for piece in response.content.iter_any():
-                reader.feed(piece)
-                size += len(piece)
-                if reader.spoke:
-                    if timing.spoke is None:
-                        timing.spoke = self._clock()
-                    timer.reschedule(
-                        asyncio.get_running_loop().time() + self._settings.idle_timeout_s
-                    )
-                if reader.done:
-                    timing.ended = self._clock()
-                    timer.reschedule(None)
-                    await drain(response)
-                    break
-                if size > MAX_BODY_BYTES:
-                    raise transient("malformed", "the stream does not end", reader.facts)
-            return reader.answer()
-        except ClientError as error:
-            raise with_ttft(error, timing) from None
-
-    async def _read(self, response: aiohttp.ClientResponse, timer: asyncio.Timeout) -> bytes:
-        pieces = []
-        size = 0
-        idle_s = self._settings.idle_timeout_s
-        time_now = asyncio.get_running_loop().time
-        async for piece in response.content.iter_any():
-            pieces.append(piece)
-            size += len(piece)
-            if size > MAX_BODY_BYTES:
-                facts = CallFacts(status=response.status)
-                raise transient("malformed", f"an answer of more than {size} bytes", facts)
-            if len(pieces) > 1:
-                timer.reschedule(time_now() + idle_s)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _parse(self, status: int, headers: Mapping[str, str], body: bytes) -> Any:
-        try:
-            parsed = orjson.loads(body)
+            parsed = orjson.loads(reply.body)
         except ValueError:
             parsed = None
         if status != 200:
-            said = body.decode("utf-8", "replace") if parsed is None else parsed
-            raise refusal(status, headers, said, now_epoch_s=self._wall_clock())
+            said = reply.body.decode("utf-8", "replace") if parsed is None else parsed
+            raise refusal(status, reply.headers, said, now_epoch_s=self._wall_clock())
         if parsed is None:
-            raise transient("malformed", f"not JSON: {body[:80]!r}", CallFacts(status=status))
+            facts = CallFacts(status=status)
+            raise transient("malformed", f"not JSON: {reply.body[:80]!r}", facts)
         return parsed
 
     def _completion(self, answer: Answer, request: Request, timing: Timing) -> Completion:
@@ -317,11 +257,6 @@ class OpenAIClient:
             ),
         )
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = open_session(self._endpoint, self._settings)
-        return self._session
-
     def _idempotency_key(self, request: Request) -> str:
         # One sitting asks a question once, however often it tries; another sitting asks anew.
         return f"{request.key}-{self._settings.session}" if self._settings.session else request.key
@@ -332,6 +267,13 @@ class OpenAIClient:
             error.message = error.message.replace(key, "[key]")
             error.args = (error.message,)
         return error
+
+
+def with_ttft(error: ClientError, timing: Timing) -> ClientError:
+    """The error of a stream, with the time of the first token where one had come."""
+    if timing.spoke is not None and isinstance(error, TransientCall):
+        error.facts = replace(error.facts, ttft_s=timing.spoke - timing.sent)
+    return error
 
 
 def scored_completion(

@@ -18,7 +18,7 @@ from evalharness.clients.addresses import Address, proxy_for
 from evalharness.clients.calls import CallFacts, transient
 from evalharness.clients.refusals import refusal
 from evalharness.clients.settings import ClientSettings
-from evalharness.clients.transport import Endpoint, Timing, open_session, transport_errors
+from evalharness.clients.transport import Endpoint, open_session, transport_errors
 from evalharness.errors import Transient
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Rest:
 
     async def _once(self, method: str, url: str, sending: Sending) -> Reply:
         session = self._session_for(url)
-        with transport_errors(Timing(time.perf_counter())):
+        with transport_errors():
             async with asyncio.timeout(self._settings.timeout_s):
                 async with session.request(
                     method,

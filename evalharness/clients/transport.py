@@ -1,6 +1,6 @@
-"""Connections: a session that keeps our deadlines, and what its errors mean.
+"""Endpoints, and aiohttp where it is needed: proxies, forms, redirects.
 
-Reads: nothing.  Gives: Endpoint, Timing, open_session, transport_errors, drain.
+Reads: nothing.  Gives: Endpoint, open_session, transport_errors, drain.
 Depends on: addresses, payloads, calls, settings; aiohttp, when a session is first opened.
 """
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from evalharness.clients.addresses import Address
-from evalharness.clients.calls import NOT_BILLED, CallFacts, facts_of, fatal, transient
+from evalharness.clients.calls import NOT_BILLED, CallFacts, fatal, transient
 from evalharness.clients.payloads import Dialect
 from evalharness.clients.settings import ClientSettings
-from evalharness.errors import ClientError, Transient
+from evalharness.errors import ClientError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -33,15 +33,6 @@ class Endpoint:
     dialect: Dialect
     key: str = field(default="", repr=False)
     details: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Timing:
-    """When a call was sent, when its first words came and when it ended, in monotonic seconds."""
-
-    sent: float
-    spoke: float | None = None
-    ended: float | None = None
 
 
 def open_session(endpoint: Endpoint, settings: ClientSettings) -> aiohttp.ClientSession:
@@ -71,12 +62,7 @@ async def drain(response: aiohttp.ClientResponse) -> None:
 
 
 class transport_errors:  # noqa: N801  # a context manager reads as a word
-    """Turns what sockets raise into Transient or Fatal, with what is known of billing."""
-
-    __slots__ = ("_timing",)
-
-    def __init__(self, timing: Timing) -> None:
-        self._timing = timing
+    """Turns what aiohttp and sockets raise into Transient or Fatal."""
 
     def __enter__(self) -> None:
         """Nothing to set up."""
@@ -89,7 +75,7 @@ class transport_errors:  # noqa: N801  # a context manager reads as a word
             return
         found = transport_error(error)
         if found is not None:
-            raise with_ttft(found, self._timing) from error
+            raise found from error
 
 
 def transport_error(error: BaseException) -> ClientError | None:
@@ -112,16 +98,3 @@ def transport_error(error: BaseException) -> ClientError | None:
     if isinstance(error, aiohttp.ClientError | OSError):
         return transient("connection", said)
     return None
-
-
-def with_ttft(error: ClientError, timing: Timing) -> ClientError:
-    """The error, with the time of the first token where one had come."""
-    if timing.spoke is not None and isinstance(error, Transient):
-        facts = facts_of(error)
-        error.facts = CallFacts(  # type: ignore[attr-defined]  # calls.TransientCall has it
-            status=facts.status,
-            billed=facts.billed,
-            usage=facts.usage,
-            ttft_s=timing.spoke - timing.sent,
-        )
-    return error
