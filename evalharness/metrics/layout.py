@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from evalharness.contracts import MetricKind, Need
-from evalharness.metrics.base import ItemMetric, Judged, flag, yes_no
+from evalharness.metrics.base import ItemMetric, Judged, choice, flag, yes_no
 from evalharness.metrics.timed_regex import TimedPattern, too_slow
-from evalharness.records import Item, Unscored
+from evalharness.records import Item, JsonObject, Unscored
 
 _BULLET: Final = re.compile(r"[ \t]*(?:[-*+\u2022\u2013\u25cf\u25aa]|\d{1,3}[.)])[ \t]+(\S.*)?")
 _SENTENCE_END: Final = re.compile(r"[.!?\u3002\uff01\uff1f]+[\"')\]\u201d]*(?=\s|$)")
@@ -204,13 +204,8 @@ class Bullets(LayoutMetric):
         only: bool = False,
         headers: Sequence[str] = (),
     ) -> None:
-        rule = BulletRule(
-            count("min", min) or 0,
-            count("max", max),
-            count("max_words", max_words),
-            yes_no("only", only),
-            texts("headers", headers) if headers else (),
-        )
+        options = {"min": min, "max": max, "max_words": max_words, "only": only}
+        rule = bullet_rule(options, headers=texts("headers", headers) if headers else ())
         self.rules = (rule,)
         super().__init__(
             f"min:{rule.least}",
@@ -241,11 +236,7 @@ class Length(LayoutMetric):
         max: int | None = None,  # noqa: A002
         unit: str = "words",
     ) -> None:
-        if unit not in _UNITS:
-            raise ValueError(f"unit must be one of {', '.join(_UNITS)}; got {unit!r}")
-        rule = LengthRule(unit, count("min", min), count("max", max))
-        if rule.least is None and rule.most is None:
-            raise ValueError("give min, max or both")
+        rule = length_rule({"unit": unit, "min": min, "max": max})
         self.rules = (rule,)
         super().__init__(f"unit:{unit}", f"min:{rule.least}", f"max:{rule.most}")
 
@@ -253,30 +244,26 @@ class Length(LayoutMetric):
 class FormatOk(LayoutMetric):
     """1 where the answer keeps all the format rules that are given.
 
-    headers, ordered: as for `headers`.  min_bullets, max_bullets: under each header (or in all),
-    max_bullet_words, only_bullets: as for `bullets`.  max_words, min_words: of the whole answer.
-    require, forbid: regular expressions that must, or must not, match.
-    Raises ValueError if no rule is given.
+    headers, ordered: as for `headers`.  bullets: the options of `bullets` (under each header,
+    where headers are given).  length: the options of `length`.  require, forbid: regular
+    expressions that must, or must not, match.
+    Raises ValueError if no rule is given or a rule is wrong.
 
     >>> from evalharness.testing import score_texts
-    >>> metric = FormatOk(headers=["Term"], min_bullets=1, forbid=["(?i)as an ai"])
+    >>> metric = FormatOk(headers=["Term"], bullets={"min": 1}, forbid=["(?i)as an ai"])
     >>> score_texts(metric, ["# Term" + chr(10) + "- one year", "# Term"], [[], []])
     0.5
     """
 
     name = "format_ok"
 
-    def __init__(  # noqa: PLR0913  (one option a rule)
+    def __init__(
         self,
         *,
         headers: Sequence[str] = (),
         ordered: bool = True,
-        min_bullets: int | None = None,
-        max_bullets: int | None = None,
-        max_bullet_words: int | None = None,
-        only_bullets: bool = False,
-        min_words: int | None = None,
-        max_words: int | None = None,
+        bullets: JsonObject | None = None,
+        length: JsonObject | None = None,
         require: Sequence[str] = (),
         forbid: Sequence[str] = (),
     ) -> None:
@@ -284,26 +271,49 @@ class FormatOk(LayoutMetric):
         rules: list[Rule] = []
         if named:
             rules.append(HeaderRule(named, yes_no("ordered", ordered)))
-        bullets = (min_bullets, max_bullets, max_bullet_words, only_bullets or None)
-        if any(option is not None for option in bullets):
-            rules.append(
-                BulletRule(
-                    count("min_bullets", min_bullets) or 0,
-                    count("max_bullets", max_bullets),
-                    count("max_bullet_words", max_bullet_words),
-                    yes_no("only_bullets", only_bullets),
-                    named,
-                )
-            )
-        if min_words is not None or max_words is not None:
-            least, most = count("min_words", min_words), count("max_words", max_words)
-            rules.append(LengthRule("words", least, most))
+        if bullets is not None:
+            rules.append(bullet_rule(bullets, headers=named))
+        if length is not None:
+            rules.append(length_rule(length))
         rules += [PatternRule(TimedPattern(one)) for one in require]
         rules += [PatternRule(TimedPattern(one), wanted=False) for one in forbid]
         if not rules:
-            raise ValueError("no rule is given")
+            raise ValueError("no rule is given: headers, bullets, length, require or forbid")
         self.rules = tuple(rules)
         super().__init__(*(described(rule) for rule in rules))
+
+
+def bullet_rule(options: JsonObject, *, headers: Sequence[str] = ()) -> BulletRule:
+    """A bullet rule from {min, max, max_words, only}. Raises ValueError for anything else."""
+    only_known("bullets", options, ("min", "max", "max_words", "only"))
+    least = count("bullets: min", options.get("min", 1))
+    return BulletRule(
+        least or 0,
+        count("bullets: max", options.get("max")),
+        count("bullets: max_words", options.get("max_words")),
+        yes_no("bullets: only", options.get("only", False)),
+        tuple(headers),
+    )
+
+
+def length_rule(options: JsonObject) -> LengthRule:
+    """A length rule from {unit, min, max}. Raises ValueError for anything else."""
+    only_known("length", options, ("unit", "min", "max"))
+    unit = choice("length: unit", options.get("unit", "words"), tuple(_UNITS))
+    least = count("length: min", options.get("min"))
+    most = count("length: max", options.get("max"))
+    if least is None and most is None:
+        raise ValueError("length: give min, max or both")
+    return LengthRule(unit, least, most)
+
+
+def only_known(option: str, options: JsonObject, known: Sequence[str]) -> None:
+    """Refuse what is no mapping, and keys that mean nothing. Raises ValueError."""
+    if not isinstance(options, dict):
+        raise ValueError(f"{option} must be a mapping; got {options!r}")  # noqa: TRY004
+    for key in options:
+        if key not in known:
+            raise ValueError(f"{option} has no option '{key}'; its options: {', '.join(known)}")
 
 
 def described(rule: Rule) -> str:

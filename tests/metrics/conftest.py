@@ -1,8 +1,9 @@
-"""Makers of items, groups and outcomes for metric tests."""
+"""Makers of items, groups and outcomes for metric tests; property tests are not timed."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from evalharness.contracts import ItemGroup
 from evalharness.records import (
@@ -14,6 +15,9 @@ from evalharness.records import (
     Item,
     Sample,
 )
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def make_item(text, targets=(), **completion):
