@@ -25,7 +25,7 @@ UNSAFE_VARIABLE: Final = "EVALHARNESS_UNSAFE_EXEC"
 
 def _settings(room: str, blueprint: Blueprint, *, uid: int | None, join: str = "user") -> Settings:
     """Settings common to all backends; paths inside are as on the host."""
-    folders = []
+    folders = [(launch.SANDBOX, launch.SANDBOX)]
     own = launch.interpreter_folder()
     if own is not None:
         folders.append((own, own))
@@ -40,7 +40,7 @@ def _settings(room: str, blueprint: Blueprint, *, uid: int | None, join: str = "
         uid=uid,
         join=join,
         folders=tuple(folders),
-        relocate=None,
+        relocate=(),
         packages=tuple(packages),
         work=os.path.join(blueprint.folder, "w"),
         checker_bytes=launch.CHECKER_BYTES,
@@ -48,21 +48,18 @@ def _settings(room: str, blueprint: Blueprint, *, uid: int | None, join: str = "
 
 
 def _inside(settings: Settings) -> Settings:
-    """The same with the interpreter and packages at neutral places inside."""
-    own = launch.interpreter_folder()
-    moved: list[tuple[str, str]] = []
-    packages: list[str] = []
-    for source, _ in settings.folders:
-        if source == own:
-            moved.append((source, launch.INTERPRETER))
-        else:
-            packages.append(f"{launch.PACKAGES}/{len(packages)}")
-            moved.append((source, packages[-1]))
-    return settings._replace(
-        folders=tuple(moved),
-        packages=tuple(packages),
-        relocate=(own, launch.INTERPRETER) if own else None,
-    )
+    """The same with the interpreter, packages and our own code at neutral places inside."""
+    places = {launch.SANDBOX: launch.CODE, launch.interpreter_folder(): launch.INTERPRETER}
+    relocate = tuple((old, new) for old, new in places.items() if old is not None)
+    packages = [f"{launch.PACKAGES}/{n}" for n in range(len(settings.packages))]
+    places.update(zip(settings.packages, packages, strict=True))
+    folders = tuple((source, places[source]) for source, _ in settings.folders)
+    return settings._replace(folders=folders, packages=tuple(packages), relocate=relocate)
+
+
+def _library_folder() -> str | None:
+    """Where a moved interpreter finds its own shared library."""
+    return f"{launch.INTERPRETER}/lib" if launch.interpreter_folder() else None
 
 
 def _throw_away_uid() -> int | None:
@@ -94,8 +91,7 @@ class NamespaceBackend:
         """Start a jail that builds its own namespaces."""
         plain = _settings("ns", blueprint, uid=_throw_away_uid(), join=self._join)
         settings = _inside(plain)
-        library = f"{launch.INTERPRETER}/lib" if settings.relocate else None
-        environ = launch.environment(work=WORK, library=library)
+        environ = launch.environment(work=WORK, library=_library_folder())
         return launch.start(launch.Seat([launch.interpreter()], environ), settings)
 
     def mend(self, why: str) -> str:
@@ -134,9 +130,6 @@ class LandlockBackend:
         return "see the message"
 
 
-_CODE_INSIDE: Final = "/jail"
-
-
 class BwrapBackend:
     """Bubblewrap: a jail for each program, started cold."""
 
@@ -154,10 +147,9 @@ class BwrapBackend:
     def start(self, blueprint: Blueprint) -> Started:
         """Start the zygote and the checker in two separate jails, a socket between them."""
         settings = _inside(_settings("shared", blueprint, uid=None))
-        library = f"{launch.INTERPRETER}/lib" if settings.relocate else None
-        environ = launch.environment(work=WORK, library=library)
+        environ = launch.environment(work=WORK, library=_library_folder())
         command = _bwrap_command(settings, blueprint.disk_bytes)
-        inside = settings._replace(relocate=None, work=f"{WORK}/w")
+        inside = settings._replace(relocate=(), work=f"{WORK}/w")
         control, their_control = socket.socketpair()
         jobs, their_jobs = socket.socketpair()
         ward, other_ward = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -171,7 +163,7 @@ class BwrapBackend:
             processes: list[subprocess.Popen[bytes]] = []
             for role in (zygote, checker):
                 held = tuple(fd for fd in (role.control_fd, role.jobs_fd, role.ward_fd) if fd >= 0)
-                seat = launch.Seat(command, environ, _CODE_INSIDE, _throw_away_uid())
+                seat = launch.Seat(command, environ, launch.CODE, _throw_away_uid())
                 processes.append(launch.spawn(seat, role, held))
         return Started(tuple(processes), control, jobs)
 
@@ -190,7 +182,7 @@ def _bwrap_command(settings: Settings, disk_bytes: int) -> list[str]:
             command += ["--symlink", os.readlink(folder), folder]
         elif os.path.isdir(folder):
             command += ["--ro-bind", folder, folder]
-    for source, target in (*settings.folders, (launch.SANDBOX, _CODE_INSIDE)):
+    for source, target in settings.folders:
         command += ["--ro-bind", source, target]
     for device in DEVICES:
         command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
@@ -198,11 +190,8 @@ def _bwrap_command(settings: Settings, disk_bytes: int) -> list[str]:
     for link in ("/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108: names inside the jail
         command += ["--symlink", WORK, link]
     command += ["--remount-ro", "/", "--chdir", "/", "--"]
-    inside = launch.interpreter()
-    if settings.relocate:
-        old, new = settings.relocate
-        inside = new + inside[len(old) :]
-    return [*command, inside]
+    inside, own = launch.interpreter(), launch.interpreter_folder()
+    return [*command, launch.INTERPRETER + inside[len(own) :] if own else inside]
 
 
 class UnsafeBackend:

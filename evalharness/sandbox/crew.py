@@ -96,9 +96,8 @@ class Crew:
         """Work until at least one job has an outcome; nothing if there is none to wait for."""
         while not self._outcomes and self.unfinished():
             self._hand_out()
-            ready = self._selector.select(self._pause_s())
-            for key, _ in ready:
-                self._attend(key.data)
+            for key, _ in self._selector.select(self._pause_s()):
+                self._attend(key.data, key.fileobj)
             self._end_overdue()
         found, self._outcomes = self._outcomes, []
         return found
@@ -110,11 +109,19 @@ class Crew:
             if worker is None:
                 break
             worker.submit(self._waiting.popleft())
-        for worker in list(self._workers):
-            with self._burying(worker):
-                left = worker.flush()
-                events = selectors.EVENT_READ | (selectors.EVENT_WRITE if left else 0)
-                self._selector.modify(worker.jobs, events, worker)
+        for worker in [worker for worker in self._workers if worker.has_mail]:
+            self._deliver(worker)
+
+    def _deliver(self, worker: Worker) -> None:
+        """Send what a worker takes now, and have its socket watched while it cannot take all."""
+        try:
+            left = worker.flush()
+        except WorkerDied as died:
+            self._bury(worker, Lost.DIED, died.why)
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if left else 0)
+        if self._selector.get_key(worker.jobs).events != events:
+            self._selector.modify(worker.jobs, events, worker)
 
     def _roomiest(self, *, packages: bool) -> Worker | None:
         """The worker with the most room for a job; a new one if all work and there may be more."""
@@ -166,20 +173,17 @@ class Crew:
                 self._selector.unregister(sock)
         worker.close()
 
-    def _attend(self, worker: Worker) -> None:
-        """Read what a worker has to say."""
+    def _attend(self, worker: Worker, source: object) -> None:
+        """Read what a worker has to say on one of its sockets."""
         if worker not in self._workers:
             return
-        with self._burying(worker):
-            worker.listen()
+        try:
+            if source is worker.control:
+                worker.listen()
+                return
             for ticket, answer in worker.receive():
                 self._fruitless = 0
                 self._outcomes.append(Outcome(ticket, answer))
-
-    @contextlib.contextmanager
-    def _burying(self, worker: Worker):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        try:
-            yield
         except WorkerDied as died:
             self._bury(worker, Lost.DIED, died.why)
 

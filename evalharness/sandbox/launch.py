@@ -28,6 +28,8 @@ THROW_AWAY_UID: Final = 64211
 CHECKER_BYTES: Final = 2 << 30
 INTERPRETER: Final = "/py"
 PACKAGES: Final = "/pkgs"
+CODE: Final = "/jail"
+"""Where the interpreter, the packages and this folder are seen inside a jail with its own view."""
 
 _ADDR_NO_RANDOMIZE: Final = 0x0040000
 _CODE: Final = (
@@ -65,6 +67,7 @@ def environment(*, work: str, library: str | None) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONUTF8": "1",
         "PYTHONSAFEPATH": "1",
+        "LD_BIND_NOW": "1",  # or every program would resolve, and copy the table, anew
         **{f"{name}_NUM_THREADS": "1" for name in threads},
     }
     return {**fixed, "LD_LIBRARY_PATH": library} if library else fixed

@@ -14,8 +14,6 @@ from enum import Enum
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-import msgspec
-
 from evalharness.errors import UsageError
 from evalharness.records import CodeTask, Execution
 from evalharness.sandbox.backends import built_in, named
@@ -46,6 +44,14 @@ class _Key(NamedTuple):
     seed: int
     mode: Mode
     limits: Limits
+
+
+class _Settled(NamedTuple):
+    """What became of one piece of work, for all the jobs that are the same."""
+
+    answer: Answer
+    limits: Limits
+    retried: bool
 
 
 class Sandbox:
@@ -134,7 +140,7 @@ class _Run:
         self._found: dict[int, Execution] = {}
         self._same: dict[_Key, int] = {}
         self._followers: dict[int, list[tuple[int, Job]]] = {}
-        self._originals: dict[int, Execution] = {}
+        self._settled: dict[int, _Settled] = {}
         self._alone: deque[Ticket] = deque()
         self._specs: dict[int, tuple[CodeTask, Spec]] = {}
 
@@ -163,8 +169,8 @@ class _Run:
             key = _Key(spec, job.program, job.seed, job.mode, limits)
             first = self._same.setdefault(key, index)
             if first != index:
-                if first in self._originals:
-                    self._found[index] = _relabel(self._originals[first], job)
+                if first in self._settled:
+                    self._found[index] = self._record(job, self._settled[first])
                 else:
                     self._followers.setdefault(first, []).append((index, job))
                 return
@@ -193,33 +199,31 @@ class _Run:
             self._settle(outcome)
 
     def _settle(self, outcome: Outcome) -> None:
-        ticket, answer = outcome
-        found = self._execution(ticket, answer)
-        again = isinstance(answer, Lost) or worth_another_try(found, ticket.limits)
-        if again and not ticket.tries:
+        ticket = outcome.ticket
+        settled = _Settled(_known(outcome.answer), ticket.limits, retried=ticket.tries > 0)
+        found = self._record(ticket.job, settled)
+        if not ticket.tries and (
+            isinstance(outcome.answer, Lost) or worth_another_try(found, ticket.limits)
+        ):
             ticket.tries += 1
             ticket.patience, ticket.grace_s = _PATIENCE, _PATIENT_GRACE_S
             self._alone.append(ticket)
             return
-        if ticket.tries:
-            found = msgspec.structs.replace(found, retried=True)
         self._found[ticket.index] = found
         if self._duplicates is Duplicates.MERGE:
-            self._originals[ticket.index] = msgspec.structs.replace(found, program="")
-        for index, job in self._followers.pop(ticket.index, []):
-            self._found[index] = _relabel(found, job)
+            self._settled[ticket.index] = settled
+            for index, job in self._followers.pop(ticket.index, []):
+                self._found[index] = self._record(job, settled)
 
-    def _execution(self, ticket: Ticket, answer: Answer | Lost) -> Execution:
-        if answer is Lost.STUCK:
-            lost = ("timeout_wall", "the tests did not come to an end")
-        elif answer is Lost.DIED:
-            lost = ("infra_error", "the jail died under this program, twice")
-        else:
-            return execution(ticket.job, answer, ticket.limits, backend=self._crew.backend)
-        empty = Answer(lost, None)
-        return execution(ticket.job, empty, ticket.limits, backend=self._crew.backend)
+    def _record(self, job: Job, settled: _Settled) -> Execution:
+        answer, limits, retried = settled
+        return execution(job, answer, limits, backend=self._crew.backend, retried=retried)
 
 
-def _relabel(found: Execution, job: Job) -> Execution:
-    """The same execution, for another job with the same program."""
-    return msgspec.structs.replace(found, task=job.task, program=job.program)
+def _known(answer: Answer | Lost) -> Answer:
+    """The answer, or what stands for one that never came."""
+    if answer is Lost.STUCK:
+        return Answer(("timeout_wall", "the tests did not come to an end"), None)
+    if answer is Lost.DIED:
+        return Answer(("infra_error", "the jail died under this program, twice"), None)
+    return answer

@@ -48,8 +48,10 @@ def read_answer(message: list[Any]) -> Answer:
         raise ValueError(f"the checker's message has another shape: {error}") from None
 
 
-def execution(job: Job, answer: Answer, limits: Limits, *, backend: str) -> Execution:
-    """The record of one run.
+def execution(
+    job: Job, answer: Answer, limits: Limits, *, backend: str, retried: bool = False
+) -> Execution:
+    """The record of one run. retried: the answer is that of a second try.
 
     A limit that the zygote enforced outranks what the checker saw of it, and a program that went
     over its output or memory does not pass, whatever it answered.
@@ -67,6 +69,7 @@ def execution(job: Job, answer: Answer, limits: Limits, *, backend: str) -> Exec
         cpu_s=report.cpu_us / 1e6 if report else 0.0,
         max_rss_bytes=report.max_rss_bytes if report else 0,
         output_bytes=report.output_bytes if report else 0,
+        retried=retried,
         forgeable=job.mode is Mode.IN_PROCESS or backend == "unsafe",
     )
 

@@ -127,6 +127,11 @@ class Worker:
         text = json.dumps(message).encode()
         self._out += _LENGTH.pack(len(text)) + text
 
+    @property
+    def has_mail(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._out) and self.ready
+
     def flush(self) -> bool:
         """Send what fits now; True if something is left. Raises WorkerDied."""
         if not self.ready:

@@ -23,6 +23,7 @@ from .faults import (
 )
 from .plan import Plan, Recording, fingerprint, is_mutable
 from .session import Ended, Flooded, Session
+from .wire import is_plain, pack
 
 if TYPE_CHECKING:
     from .objects import Remote
@@ -101,9 +102,9 @@ class Candidate:
             if index >= len(marks) or marks[index] != fingerprint(name, arguments, keywords):
                 raise self._leave_plan()
         else:
-            self.recording.add(name, arguments, keywords)
+            self.recording.add((name, arguments, keywords))
             back = int(is_mutable(arguments, keywords))
-            self._send(["call", name, *self._trees(arguments, keywords), back])
+            self._session.send(pack(("call", name, self._given(arguments, keywords), back)))
         return self._value(arguments)
 
     def operate(self, name: str, *arguments: Any) -> Any:
@@ -113,7 +114,7 @@ class Candidate:
         if self._plan is not None:
             raise self._leave_plan()
         self.recording.spoil()
-        self._send(["do", name, *self._trees(arguments, {}), 0])
+        self._session.send(pack(("do", name, self._given(arguments, {}), 0)))
         return self._value((), iterating=name == "next")
 
     def refuse(self, why: str) -> Refused:
@@ -129,12 +130,15 @@ class Candidate:
         if self.broken is not None:
             raise Refused(self.broken.detail)
 
-    def _trees(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> list[Any]:
+    def _given(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Arguments as they travel: as they are, or as text where only text can carry them."""
+        try:
+            if is_plain(arguments) and is_plain(keywords):
+                return (arguments, keywords)
+        except RecursionError:
+            pass
         encoder = Encoder(self._encode_other)
-        return [encoder.tree(list(arguments)), encoder.tree(keywords)]
-
-    def _send(self, tree: list[Any]) -> None:
-        self._session.send(write_tree(tree))
+        return write_tree([encoder.tree(list(arguments)), encoder.tree(keywords)])
 
     def _value(self, arguments: tuple[Any, ...], *, iterating: bool = False) -> Any:
         """The value of the next answer, after any functions it asked for have been called."""
@@ -189,9 +193,10 @@ class Candidate:
             raise self.refuse("asked for a function that was not passed in")
         try:
             value = self._callbacks[number](*arguments, **keywords)
-            self._send(["r", Encoder(self._encode_other).tree(value)])
+            line = write_tree(["r", Encoder(self._encode_other).tree(value)])
         except Exception as error:  # noqa: BLE001: goes back to the program, as it would in-process
-            self._send(["x", type(error).__name__])
+            line = write_tree(["x", type(error).__name__])
+        self._session.send(pack(line))
 
     def _encode_other(self, value: Any) -> Any:
         """What only a live question can carry: our own stand-ins, and functions of the tests."""

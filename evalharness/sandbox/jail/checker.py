@@ -9,32 +9,31 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import random
-import socket
-import struct
 import sys
+from _socket import socket as Socket  # noqa: N812: without the wrapper that socket.py puts around it
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, NoReturn
 
 from .candidate import Candidate
-from .codec import Uncodable, write_tree
 from .faults import Fault, Refused, Unplanned, fault_of
 from .minipytest import Unsupported
 from .objects import RemoteClass, make_remote
+from .seeding import seed_on_import
 from .session import Ended, Flooded, Session
 from .settings import Order, Report
 from .styles import (
     TestsBroken,
     WrongAnswer,
     compare_output,
+    importable,
     run_source,
     run_table,
     script_cases,
     table_rows,
 )
 from .tasks import Spec, Task
+from .wire import pack
 
-_LENGTH: Final = struct.Struct("<I")
 _ENTRY_MISSING: Final = "the program defines no function '{}'"
 
 
@@ -56,41 +55,47 @@ class Job(NamedTuple):
     order: Order
 
 
-def serve(jobs: socket.socket, ward: socket.socket, packages: tuple[str, ...]) -> NoReturn:
+def serve(jobs_fd: int, ward_fd: int, packages: tuple[str, ...]) -> NoReturn:
     """Answer the host's messages until it goes away; an empty message says: still at work."""
-
-    def tell(message: object) -> None:
-        text = json.dumps(message).encode()
-        jobs.sendall(_LENGTH.pack(len(text)) + text)
-
-    checker = Checker(ward, packages, lambda: tell(None))
+    host = _Host(Socket(fileno=jobs_fd))
+    checker = Checker(Socket(fileno=ward_fd), packages, lambda: host.tell(None))
     while True:
-        message = _receive(jobs)
+        message = host.listen()
         if message[0] == "task":
             checker.learn(message[1], Spec(*message[2]))
-            tell(None)
+            host.tell(None)
             continue
         job = Job(*message[1:6], Order(*message[6]))
         verdict = checker.judge(job)
         fault = list(verdict.fault) if verdict.fault else None
         report = list(verdict.report) if verdict.report else None
-        tell([job.number, fault, report])
+        host.tell([job.number, fault, report])
 
 
-def _receive(jobs: socket.socket) -> list[Any]:
-    header = _exactly(jobs, _LENGTH.size)
-    message: list[Any] = json.loads(_exactly(jobs, *_LENGTH.unpack(header)))
-    return message
+class _Host:
+    """The channel to the host: messages of JSON, a length before each."""
 
+    def __init__(self, jobs: Socket) -> None:
+        self._jobs = jobs
+        self._held = b""
 
-def _exactly(jobs: socket.socket, count: int) -> bytes:
-    parts = bytearray()
-    while len(parts) < count:
-        part = jobs.recv(count - len(parts))
-        if not part:
-            os._exit(0)
-        parts += part
-    return bytes(parts)
+    def tell(self, message: object) -> None:
+        """Send one message."""
+        text = json.dumps(message).encode()
+        self._jobs.sendall(len(text).to_bytes(4, "little") + text)
+
+    def listen(self) -> list[Any]:
+        """The next message; ends the process with the host."""
+        held = self._held
+        while len(held) < 4 or len(held) < 4 + int.from_bytes(held[:4], "little"):
+            part = self._jobs.recv(1 << 18)
+            if not part:
+                os._exit(0)
+            held += part
+        end = 4 + int.from_bytes(held[:4], "little")
+        self._held = held[end:]
+        message: list[Any] = json.loads(held[4:end])
+        return message
 
 
 class Checker:
@@ -101,7 +106,7 @@ class Checker:
     """
 
     def __init__(
-        self, ward: socket.socket, packages: tuple[str, ...], alive: Callable[[], None]
+        self, ward: Socket, packages: tuple[str, ...], alive: Callable[[], None]
     ) -> None:
         self._ward = ward
         self._packages = list(packages)
@@ -144,17 +149,13 @@ class Checker:
     def _judge_split(self, job: Job, task: Task, *, planned: bool) -> Verdict | None:
         """One run; None if the tests left the plan, which is then forgotten."""
         plan = task.plan if planned else None
-        calls = plan.calls if plan else ()
-        body = [job.program, task.names, int(task.handles), calls, int(not planned)]
-        try:
-            payload = write_tree(["module", job.seed, self._folders(task), body])
-        except Uncodable as error:
-            return Verdict(Fault("load_error", f"the program cannot be sent: {error}"), None)
+        head = ("module", job.seed, self._folders(task), job.program)
+        payload = pack((*head, task.questions(plan)))
         session = Session(self._ward, job.order, payload, batch=planned)
         candidate = Candidate(session, plan, make_remote)
         fault = self._attempt(job, task, candidate)
         left_plan = candidate.unplanned or (
-            fault is None and plan is not None and candidate.asked != len(plan.calls)
+            fault is None and plan is not None and candidate.asked != len(plan.fingerprints)
         )
         report = session.finish()
         if left_plan:
@@ -166,7 +167,7 @@ class Checker:
         if fault is None and session.left_over():
             fault = Fault("bad_return", "more answers than questions")
         if fault is None and plan is None:
-            task.plan = candidate.recording.plan()
+            task.plan = candidate.recording.plan(task.names)
         return Verdict(fault, report)
 
     def _attempt(self, job: Job, task: Task, candidate: Candidate) -> Fault | None:
@@ -178,7 +179,7 @@ class Checker:
         if entry is not None and not callable(candidate.names.get(entry)):
             return Fault("load_error", _ENTRY_MISSING.format(entry))
         if task.random:
-            random.seed(job.seed)
+            seed_on_import(job.seed)
         try:
             self._run_tests(task, candidate)
         except BaseException as error:  # noqa: BLE001: the one place where tests' failures end
@@ -197,7 +198,11 @@ class Checker:
         if task.code is None:  # pragma: no cover: prepared with every source style
             raise TestsBroken("no tests")
         space = task.namespace(candidate.names)
-        run_source(spec.style, task.code, space, candidate, spec.entry)
+        if not task.imports:
+            run_source(spec.style, task.code, space, candidate, spec.entry)
+            return
+        with importable(candidate, space):
+            run_source(spec.style, task.code, space, candidate, spec.entry)
 
     def _judge_script(self, job: Job, task: Task) -> Verdict:
         """Run a script once for each case and compare what it printed."""
@@ -205,8 +210,8 @@ class Checker:
             cases = script_cases(task.spec.tests)
         except TestsBroken as error:
             return Verdict(Fault("checker_error", str(error)), None)
-        body = [job.program, [case.stdin for case in cases]]
-        payload = write_tree(["script", job.seed, self._folders(task), body])
+        head = ("script", job.seed, self._folders(task), job.program)
+        payload = pack((*head, [case.stdin for case in cases]))
         session = Session(self._ward, job.order, payload, batch=False)
         fault: Fault | None = None
         try:
@@ -222,8 +227,8 @@ class Checker:
 
     def _judge_whole(self, job: Job, task: Task) -> Verdict:
         """Program and tests in one process: asked for by name, and never more than its own word."""
-        body = [job.program, task.spec.tests, task.spec.entry]
-        payload = write_tree(["whole", job.seed, self._folders(task), body])
+        head = ("whole", job.seed, self._folders(task), job.program)
+        payload = pack((*head, (task.spec.tests, task.spec.entry)))
         session = Session(self._ward, job.order, payload, batch=False)
         fault: Fault | None
         try:

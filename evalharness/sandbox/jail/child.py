@@ -10,18 +10,19 @@ answers as data, and the verdict is made elsewhere.
 from __future__ import annotations
 
 import errno
+import marshal
 import operator
 import os
-import random
 import sys
 import types
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
+from . import seeding
 from .codec import Decoder, Encoder, Malformed, Uncodable, write_tree
 from .rooms import Room
 from .script import serve_script
-from .settings import Order
+from .wire import VERSION, pack
 
 LINK: Final = 3
 """The program's one descriptor besides stdio: the socket to its checker."""
@@ -34,73 +35,115 @@ _DENIALS: Final = frozenset(
     (errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS, errno.ENETUNREACH)
 )
 _MESSAGE_CHARS: Final = 500
+_CHUNK: Final = 1 << 15
+_COROUTINE: Final = 0x80  # inspect.CO_COROUTINE
+_SMALL: Final = 1 << 53
 _NO_BACK: Final = 0
 
 
-def run(room: Room, order: Order, link: int, output: int) -> NoReturn:
+def run(room: Room, link: int) -> NoReturn:
     """Become the program: never returns. Anything that fails before READY is not its fault."""
     try:
-        os.dup2(output, 1)
-        os.dup2(output, 2)
         if link != LINK:
             os.dup2(link, LINK)
         os.closerange(LINK + 1, 1 << 20)
-        room.lock(order)
-        lines = _Lines()
-        request = lines.read()
+        room.lock()
+        request = _read_message()
         os.write(LINK, READY)
     except BaseException:  # noqa: BLE001: whatever it was, the checker must see a dead child
         os._exit(70)
     try:
-        _serve(request, lines)
+        _serve(request)
+        sys.stdout.flush()
     finally:
-        _flush()
         os._exit(0)
 
 
-class _Lines:
-    """Lines from the checker; blocks until one is whole."""
-
-    def __init__(self) -> None:
-        self._held = b""
-
-    def read(self) -> bytes:
-        parts = [self._held]
-        while b"\n" not in parts[-1]:
-            part = os.read(LINK, 1 << 18)
-            if not part:
-                os._exit(0)
-            parts.append(part)
-        line, _, self._held = b"".join(parts).partition(b"\n")
-        return line
+def _read_message() -> bytes:
+    """The next message's body; blocks until it is whole, and ends with the checker."""
+    held = os.read(LINK, _CHUNK)
+    while len(held) < 4 or len(held) < 4 + int.from_bytes(held[:4], "little"):
+        part = os.read(LINK, _CHUNK)
+        if not part:
+            os._exit(0)
+        held += part
+    return held[4:]
 
 
 def _send(line: bytes) -> None:
-    data = memoryview(line + b"\n")
-    while data:
-        data = data[os.write(LINK, data) :]
+    line += b"\n"
+    sent = os.write(LINK, line)
+    while sent < len(line):
+        sent += os.write(LINK, line[sent:])
 
 
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BaseException:  # noqa: BLE001, S110, PERF203: the program may have replaced it
-            pass
-
-
-def _serve(line: bytes, lines: _Lines) -> None:
-    """Do what the first line says: load and answer, run a script, or run tests inside."""
-    program = Program(lines)
-    kind, seed, packages, body = program.decoder.read(line)
-    sys.path += packages
-    random.seed(seed)
+def _serve(request: bytes) -> None:
+    """Do what the first message says: load and answer, run a script, or run tests inside."""
+    kind, seed, packages, source, rest = marshal.loads(request)  # noqa: S302: the checker's own
+    if packages:
+        sys.path += packages
+    if seed != seeding.seed:
+        seeding.seed_on_import(seed)
+    program = Program()
     if kind == "module":
-        program.serve_module(*body)
+        program.serve_module(source, *marshal.loads(rest))  # noqa: S302
     elif kind == "script":
-        serve_script(*body, link=LINK, send=_send, exception=program.exception)
+        serve_script(source, rest, link=LINK, send=_send, exception=program.exception)
     elif kind == "whole":
-        program.serve_whole(*body)
+        program.serve_whole(source, *rest)
+
+
+_REHEARSAL: Final = """
+from typing import List, Optional
+import math
+import re
+
+
+class Rehearsal:
+    def __init__(self, held):
+        self.held = held
+
+    def each(self):
+        for one in self.held:
+            yield one
+
+
+def rehearse(numbers: List[int], text: str = "a b", extra: Optional[dict] = None) -> list:
+    ''' What a program does, in small. '''
+    found = {}
+    for place, number in enumerate(sorted(set(numbers), key=lambda n: -n)):
+        if number % 2 == 0 and text:
+            found[number] = found.get(number, 0) + place
+    words = [word.upper() for word in text.split() if re.match(r"[a-z]+", word)]
+    try:
+        total = sum(Rehearsal(numbers).each()) / len(numbers)
+    except ZeroDivisionError:
+        total = math.inf
+    return [found, words, (total, f"{total:.2f}"), len(text) > 1, None]
+"""
+_REHEARSALS: Final = 24
+"""Enough for the interpreter to have specialised what it runs (it does so after 8 calls)."""
+
+
+def rehearse() -> None:
+    """Go the whole way of a program a few times, in the zygote.
+
+    Interpreters adapt their code to what runs, fill caches and bind functions: done here, once, it
+    is not done after every fork, where each page that it writes to must be copied.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, LINK)
+    if null != LINK:
+        os.close(null)
+    calls = [("rehearse", ([3, 1, 2],), {"text": "b c"}), ("rehearse", ([],), {})]
+    planned = [(name, (arguments, keywords), 0) for name, arguments, keywords in calls]
+    questions = marshal.dumps((["rehearse"], 0, 0, planned), VERSION)
+    request = pack(("module", 0, [], _REHEARSAL, questions))[4:]
+    for _ in range(_REHEARSALS):
+        _serve(request)
+        sys.stdout.flush()
+    del sys.modules[MODULE]
+    os.close(LINK)
 
 
 def load(source: str) -> types.ModuleType:
@@ -116,17 +159,19 @@ def load(source: str) -> types.ModuleType:
 class Program:
     """The loaded module, the objects that the checker holds handles of, and the way to answer."""
 
-    def __init__(self, lines: _Lines) -> None:
-        self.decoder = Decoder(self._decode_other)
-        self._lines = lines
+    def __init__(self) -> None:
         self._objects: list[Any] = []
         self._named: dict[str, Any] = {}
         self._handles = False
 
     def serve_module(
-        self, source: str, names: list[str], handles: int, calls: list[Any], stay: int
+        self, source: str, names: list[str], handles: int, stay: int, calls: list[Any]
     ) -> None:
-        """Load, say what the names are, answer `calls`, and go on asking for more if `stay`."""
+        """Load, say what the names are, answer `calls`, and take more of them if `stay`.
+
+        A call is (name, (arguments, keywords), back); the pair is text where marshal cannot
+        carry it, see `codec`.
+        """
         self._handles = bool(handles)
         try:
             module = load(source)
@@ -134,8 +179,8 @@ class Program:
         except BaseException as error:  # noqa: BLE001: SystemExit too is an answer
             _send(self.exception(error))
             return
-        _send(write_tree(["l", described]))
-        for name, arguments, keywords, back in calls:
+        _send(b'["l",[' + b",".join(described) + b"]]")
+        for name, (arguments, keywords), back in calls:
             _send(self._answer(self._named.get(name), arguments, keywords, back))
         while stay:
             self._one_more()
@@ -152,24 +197,29 @@ class Program:
         except BaseException as error:  # noqa: BLE001
             _send(self.exception(error))
 
-    def _describe(self, name: str, module: types.ModuleType) -> list[Any]:
-        """[name, kind, detail]: m(issing), c(lass), f(unction), a(sync), d(ata) or o(ther)."""
-        if name not in module.__dict__:
-            return [name, "m", None]
-        found = module.__dict__[name]
+    def _describe(self, name: str, module: types.ModuleType) -> bytes:
+        """[name, kind, detail]: f(unction), a(sync), c(lass), d(ata), o(ther) or m(issing)."""
+        found = module.__dict__.get(name, self)
         self._named[name] = found
+        if type(found) is types.FunctionType:
+            kind = "a" if found.__code__.co_flags & _COROUTINE else "f"
+            return f'["{name}","{kind}",null]'.encode()
+        if found is self:
+            return write_tree([name, "m", None])
         if isinstance(found, type):
-            return [name, "c", [base.__name__ for base in found.__mro__]]
+            return write_tree([name, "c", [base.__name__ for base in found.__mro__]])
         if callable(found):
-            code = getattr(found, "__code__", None)
-            return [name, "a" if code and code.co_flags & 0x80 else "f", None]
+            return write_tree([name, "f", None])
         try:
-            return [name, "d", Encoder(self._encode_other).tree(found)]
+            return write_tree([name, "d", Encoder(self._encode_other).tree(found)])
         except Uncodable:
-            return [name, "o", None]
+            return write_tree([name, "o", None])
 
     def _one_more(self) -> None:
-        kind, target, arguments, keywords, back = self.decoder.read(self._lines.read())
+        kind, target, given, back = marshal.loads(_read_message())  # noqa: S302: the checker's
+        if type(given) is bytes:
+            given = Decoder(self._decode_other).read(given)
+        arguments, keywords = given
         if kind == "call":
             _send(self._answer(self._named.get(target), arguments, keywords, back))
         else:
@@ -186,11 +236,12 @@ class Program:
             value = function(*arguments, **keywords)
             if type(value) is types.CoroutineType:
                 value = _awaited(value)
+            if not back:
+                return _plain_answer(value) or write_tree(["r", self._tree(value)])
             answer = ["r", self._tree(value)]
-            if back:
-                after = self._tree(arguments)
-                if write_tree(after) != write_tree(before):
-                    answer.append(after)
+            after = self._tree(arguments)
+            if write_tree(after) != write_tree(before):
+                answer.append(after)
             return write_tree(answer)
         except Uncodable as error:
             return write_tree(["b", str(error)])
@@ -235,12 +286,25 @@ class Program:
 
         def ask(*arguments: Any, **keywords: Any) -> Any:
             _send(write_tree(["k", number, self._tree(arguments), self._tree(keywords)]))
-            kind, value = self.decoder.read(self._lines.read())
+            line = marshal.loads(_read_message())  # noqa: S302: the checker's
+            kind, value = Decoder(self._decode_other).read(line)
             if kind == "x":
                 raise RuntimeError(f"the function passed in raised {value}")
             return value
 
         return ask
+
+
+def _plain_answer(value: Any) -> bytes | None:
+    """The answer line for the commonest values, without the general way; None for all others."""
+    kind = type(value)
+    if kind is bool:
+        return b'["r",true]' if value else b'["r",false]'
+    if value is None:
+        return b'["r",null]'
+    if kind is int and -_SMALL < value < _SMALL:
+        return b'["r",%d]' % value
+    return None
 
 
 def _awaited(value: Any) -> Any:

@@ -11,15 +11,14 @@ claims to equal everything arrives as the plain number it inherits from, or not 
 
 from __future__ import annotations
 
-import datetime
+import importlib
 import itertools
 import json
+import json.encoder
 import math
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Final
 
 MAX_DEPTH: Final = 200
@@ -94,6 +93,9 @@ class Encoder:
     def _unusual(self, value: Any, kind: type, depth: int) -> Any:
         if kind.__module__ == "numpy" and hasattr(value, "tolist"):
             return _numpy_tree(self, value, depth)
+        write = _LIBRARY.get(f"{kind.__module__}.{kind.__qualname__}")
+        if write is not None:
+            return write(self, value, depth)
         if self._other is not None:
             found = self._other(value)
             if found is not None:
@@ -153,28 +155,33 @@ _WRITERS: Final[dict[type, _Writer]] = {
     type({}.items()): lambda e, v, d: {"P": e.items(list(v), d)},
     type(Ellipsis): lambda e, v, d: {"E": 0},
     type(NotImplemented): lambda e, v, d: {"n": 0},
-    Decimal: lambda e, v, d: {"D": str(v)},
-    Fraction: lambda e, v, d: {"F": e.items([v.numerator, v.denominator], d)},
     deque: lambda e, v, d: {"q": [v.maxlen, e.items(list(v), d)]},
     OrderedDict: lambda e, v, d: {"O": _pairs(e, v, d)},
     Counter: lambda e, v, d: {"C": _pairs(e, v, d)},
     defaultdict: lambda e, v, d: {"f": _pairs(e, v, d)},
-    datetime.datetime: lambda e, v, d: {"w": _moment(v)},
-    datetime.date: lambda e, v, d: {"x": [v.year, v.month, v.day]},
-    datetime.time: lambda e, v, d: {"m": _clock(v)},
-    datetime.timedelta: lambda e, v, d: {"l": [v.days, v.seconds, v.microseconds]},
     type: lambda e, v, d: {"T": _type_name(v)},
 }
 
+# Values of library classes, by name: whoever has one has imported its module.  A class that only
+# bears the name is written with what it says of itself, and arrives as the plain value of that.
+_LIBRARY: Final[dict[str, _Writer]] = {
+    "decimal.Decimal": lambda e, v, d: {"D": str(v)},
+    "fractions.Fraction": lambda e, v, d: {"F": e.items([v.numerator, v.denominator], d)},
+    "datetime.datetime": lambda e, v, d: {"w": _moment(v)},
+    "datetime.date": lambda e, v, d: {"x": [v.year, v.month, v.day]},
+    "datetime.time": lambda e, v, d: {"m": _clock(v)},
+    "datetime.timedelta": lambda e, v, d: {"l": [v.days, v.seconds, v.microseconds]},
+}
 
-def _moment(value: datetime.datetime) -> list[int]:
+
+def _moment(value: Any) -> list[int]:
     if value.tzinfo is not None:
         raise Uncodable("a time with a time zone cannot cross")
     day = [value.year, value.month, value.day]
     return [*day, value.hour, value.minute, value.second, value.microsecond, value.fold]
 
 
-def _clock(value: datetime.time) -> list[int]:
+def _clock(value: Any) -> list[int]:
     if value.tzinfo is not None:
         raise Uncodable("a time with a time zone cannot cross")
     return [value.hour, value.minute, value.second, value.microsecond]
@@ -212,15 +219,32 @@ _FLATTEN: Final[dict[type, Callable[[Any], Any]]] = {
     OrderedDict: lambda v: OrderedDict(OrderedDict.items(v)),
     Counter: lambda v: Counter(dict(dict.items(v))),
     deque: lambda v: deque(deque.__iter__(v)),
-    Decimal: lambda v: Decimal(Decimal.__str__(v)),
-    Fraction: lambda v: Fraction(v._numerator, v._denominator),
 }
+
+
+_make_encoder = json.encoder.c_make_encoder  # type: ignore[attr-defined]
+_quote = json.encoder.encode_basestring_ascii
+
+
+def _no_default(value: Any) -> Any:
+    raise Uncodable(f"a value of type {type(value).__name__[:80]!r} cannot cross")
+
+
+_encode = (
+    _make_encoder(None, _no_default, _quote, None, ":", ",", False, False, True)  # noqa: FBT003
+    if _make_encoder
+    else None
+)
+"""The C encoder itself: json.dumps would build one anew for every call."""
 
 
 def write_tree(tree: Any) -> bytes:
     """One line for a JSON tree. Raises Uncodable where it is longer than the cap."""
     try:
-        line = json.dumps(tree, separators=(",", ":")).encode("ascii")
+        if _encode is not None:
+            line = "".join(_encode(tree, 0)).encode("ascii")
+        else:  # an interpreter without the C accelerator
+            line = json.dumps(tree, separators=(",", ":")).encode("ascii")
     except (RecursionError, ValueError) as error:
         raise Uncodable(f"cannot be written: {type(error).__name__}") from None
     if len(line) > MAX_BYTES:
@@ -236,15 +260,21 @@ class Decoder:
 
     def __init__(self, other: Callable[[str, Any], Any] | None = None) -> None:
         self._other = other
+        self._scan = json.JSONDecoder(object_hook=self._hook).scan_once
 
     def read(self, line: bytes) -> Any:
         """The value in a line. Raises Malformed for anything that no encoder writes."""
         if len(line) > MAX_BYTES:
             raise Malformed(f"a line of {len(line)} bytes")
         try:
-            return json.loads(line.decode("ascii"), object_hook=self._hook)
+            value, end = self._scan(line.decode("ascii"), 0)
+            if end != len(line):
+                raise Malformed("more than one value in a line")
+            return value
         except Malformed:
             raise
+        except StopIteration:  # how the scanner says that there is no value
+            raise Malformed("not JSON") from None
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise Malformed(f"not a value: {type(error).__name__}") from None
         except (RecursionError, MemoryError) as error:
@@ -266,6 +296,11 @@ def _typed(value: Any, kind: type) -> Any:
     if type(value) is not kind:
         raise Malformed(f"expected {kind.__name__}")
     return value
+
+
+def _library(name: str) -> Any:
+    """A module of the standard library, imported when a value of it arrives."""
+    return importlib.import_module(name)
 
 
 def _dict(content: Any) -> dict[Any, Any]:
@@ -302,15 +337,15 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "I": lambda c: iter(_typed(c, list)),
     "E": lambda c: ...,
     "n": lambda c: NotImplemented,
-    "D": lambda c: Decimal(_typed(c, str)),
-    "F": lambda c: Fraction(*_typed(c, list)),
+    "D": lambda c: _library("decimal").Decimal(_typed(c, str)),
+    "F": lambda c: _library("fractions").Fraction(*_typed(c, list)),
     "q": lambda c: deque(_typed(c[1], list), c[0]),
     "O": lambda c: OrderedDict(_dict(c)),
     "C": lambda c: Counter(_dict(c)),
     "f": lambda c: defaultdict(None, _dict(c)),
-    "w": lambda c: datetime.datetime(*c[:7], fold=c[7]),  # noqa: DTZ001: naive as it was sent
-    "x": lambda c: datetime.date(*_typed(c, list)),
-    "m": lambda c: datetime.time(*_typed(c, list)),
-    "l": lambda c: datetime.timedelta(*_typed(c, list)),
+    "w": lambda c: _library("datetime").datetime(*c[:7], fold=c[7]),
+    "x": lambda c: _library("datetime").date(*_typed(c, list)),
+    "m": lambda c: _library("datetime").time(*_typed(c, list)),
+    "l": lambda c: _library("datetime").timedelta(*_typed(c, list)),
     "T": lambda c: _TYPES[c],
 }

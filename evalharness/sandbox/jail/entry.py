@@ -10,25 +10,27 @@ import gc
 import importlib
 import json
 import os
-import socket
 import sys
 from typing import Final, NoReturn
 
-from . import checker, zygote
+from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair
+from _socket import socket as Socket  # noqa: N812: socket.py itself would double the zygote
+
+from . import child, linux, zygote
 from .rooms import Room, open_room
 from .settings import Settings, decode_settings
 
 COMMON_MODULES: Final = (
-    "abc bisect collections copy dataclasses datetime decimal enum fractions functools "
-    "heapq itertools json math operator random re statistics string time typing"
+    "abc collections enum functools itertools math operator re time typing"
 ).split()
-"""What answers import most often: loaded once here instead of in every program."""
+"""What answers import most often: loaded once here instead of in every program.  Each is paid for
+at every fork; those with libraries of their own (random, heapq, decimal) cost more than they save."""
 
 
 def main() -> NoReturn:
     """Build the room, then serve; a failure to build is told to the host in one message."""
     settings = decode_settings(sys.argv[1])
-    control = socket.socket(fileno=settings.control_fd) if settings.control_fd >= 0 else None
+    control = _socket(settings.control_fd) if settings.control_fd >= 0 else None
     for name in COMMON_MODULES:
         importlib.import_module(name)
     sys.path.pop(0)  # the folder that this package was found in
@@ -38,37 +40,55 @@ def main() -> NoReturn:
         room.enter()
     except (OSError, KeyError) as error:
         if control is not None:
-            _say(control, {"failed": str(error), "errno": getattr(error, "errno", None)})
+            _say(control, {"failed": str(error)})
         os._exit(1)
-    gc.collect()
-    gc.freeze()
     if control is None:
-        _check(room, settings, socket.socket(fileno=settings.ward_fd))
+        _check(room, settings, _socket(settings.ward_fd))
     if settings.role == "zygote":
-        _keep(room, control, socket.socket(fileno=settings.ward_fd), 0)
-    ward, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        _keep(room, control, _socket(settings.ward_fd), 0)
+    ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+    ward = _socket(ours.detach())
     pid = room.fork()
     if pid == 0:
         control.close()
         ward.close()
-        _check(room, settings, theirs)
+        _check(room, settings, _socket(theirs.detach()))
+    room.forked()
     theirs.close()
     os.close(settings.jobs_fd)
     _keep(room, control, ward, pid)
 
 
-def _say(control: socket.socket, message: dict[str, object]) -> None:
+def _socket(fd: int) -> Socket:
+    return Socket(fileno=linux.move_high(fd))
+
+
+def _say(control: Socket, message: dict[str, object]) -> None:
     control.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _keep(room: Room, control: socket.socket, ward: socket.socket, checker_pid: int) -> NoReturn:
+def _keep(room: Room, control: Socket, ward: Socket, checker_pid: int) -> NoReturn:
+    """Be the zygote: rehearse, say that all is ready, serve."""
     if room.watch is not None:
         room.watch.ignore_present()
+    child.rehearse()
+    gc.collect()
+    gc.freeze()
+    linux.trim_heap()
     own = room.watch.own_pid if room.watch is not None else os.getpid()
     _say(control, {"ready": True, "pid": own, "watched": room.watch is not None})
-    zygote.serve(room, control, ward, checker_pid)
+    try:
+        zygote.serve(room, control, ward, checker_pid)
+    except BaseException:  # noqa: BLE001: nobody else would ever hear of it
+        import traceback
+
+        _say(control, {"failed": traceback.format_exc()})
+        os._exit(1)
 
 
-def _check(room: Room, settings: Settings, ward: socket.socket) -> NoReturn:
+def _check(room: Room, settings: Settings, ward: Socket) -> NoReturn:
+    """Be the checker, whose modules the zygote must not carry."""
+    checker = importlib.import_module(".checker", __package__)
     room.lock_checker()
-    checker.serve(socket.socket(fileno=settings.jobs_fd), ward, settings.packages)
+    checker.serve(linux.move_high(settings.jobs_fd), ward.detach(), settings.packages)
+    raise AssertionError  # pragma: no cover: serve does not return

@@ -8,9 +8,11 @@ Sources: the manual pages of the calls; linux/capability.h, linux/landlock.h, li
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 CLONE_NEWNS: Final = 0x00020000
 CLONE_NEWCGROUP: Final = 0x02000000
@@ -55,6 +57,11 @@ _MOUNT_ATTR_NOSUID: Final = 2
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _syscall = _LIBC.syscall
 _syscall.restype = ctypes.c_long
+_prctl, _setrlimit, _unshare, _setns = _LIBC.prctl, _LIBC.setrlimit, _LIBC.unshare, _LIBC.setns
+
+Call: TypeAlias = "tuple[Callable[..., int], tuple[object, ...]]"
+"""A C function and its arguments, made before a fork: programs make such calls right after theirs,
+where every page of memory that is touched first must be copied."""
 _MACHINE: Final = os.uname().machine
 
 
@@ -66,14 +73,32 @@ def _check(result: int, call: str) -> int:
     return result
 
 
+_high = itertools.count(64)
+
+
+def move_high(fd: int) -> int:
+    """The same descriptor under a number past those that programs use, closed in whatever is
+    executed; the low ones stay free, so that a program's socket always arrives at the same."""
+    moved = os.dup2(fd, next(_high), inheritable=False)
+    os.close(fd)
+    return moved
+
+
+def trim_heap() -> None:
+    """Give free heap memory back, so that no fork copies its tables; where the C library can."""
+    trim = getattr(_LIBC, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def unshare(flags: int) -> None:
     """Leave the namespaces that `flags` name for fresh ones. Raises OSError."""
-    _check(_LIBC.unshare(flags), "unshare")
+    _check(_unshare(flags), "unshare")
 
 
 def setns(fd: int, kind: int) -> None:
     """Join the namespace that `fd` stands for, which must be of `kind`. Raises OSError."""
-    _check(_LIBC.setns(fd, kind), "setns")
+    _check(_setns(fd, kind), "setns")
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int, data: str = "") -> None:
@@ -118,23 +143,43 @@ def pivot_root(new_root: str) -> None:
     os.chdir("/")
 
 
-def set_capabilities(keep: int = 0) -> None:
+def make(calls: list[Call]) -> None:
+    """Make prepared calls, in order. Raises OSError at the first that fails."""
+    for function, arguments in calls:
+        if function(*arguments) < 0:
+            _check(-1, "a call that locks a program in")
+
+
+def set_capabilities(keep: int = 0) -> Call:
     """Keep only the capabilities in the bit mask `keep`, permitted and effective."""
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
     low, high = keep & 0xFFFFFFFF, keep >> 32
     data = struct.pack("=6I", low, low, 0, high, high, 0)
-    _check(
-        _syscall(ctypes.c_long(_CAPSET[_MACHINE]), ctypes.c_char_p(header), ctypes.c_char_p(data)),
-        "capset",
-    )
+    number = ctypes.c_long(_CAPSET[_MACHINE])
+    return _syscall, (number, ctypes.c_char_p(header), ctypes.c_char_p(data))
 
 
 def prctl(option: int, argument: int) -> None:
     """Set one property of this process. Raises OSError."""
     zero = ctypes.c_ulong(0)
-    _check(
-        _LIBC.prctl(option, ctypes.c_ulong(argument), zero, zero, zero), f"prctl option {option}"
-    )
+    _check(_prctl(option, ctypes.c_ulong(argument), zero, zero, zero), f"prctl option {option}")
+
+
+RLIMIT_CPU: Final = 0
+RLIMIT_FSIZE: Final = 1
+RLIMIT_CORE: Final = 4
+RLIMIT_NPROC: Final = 6
+RLIMIT_NOFILE: Final = 7
+RLIMIT_AS: Final = 9
+"""The same on both supported machines; the module `resource` is a library that every fork pays for."""
+
+
+def set_limits(limits: dict[int, int]) -> list[Call]:
+    """Set the soft and the hard limit of each resource."""
+    return [
+        (_setrlimit, (resource, ctypes.byref((ctypes.c_ulong * 2)(value, value))))
+        for resource, value in limits.items()
+    ]
 
 
 class _Program(ctypes.Structure):
@@ -143,10 +188,12 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def install_filter(instructions: bytes) -> None:
-    """Filter every system call of this process from now on. Needs no_new_privs. Raises OSError."""
+def install_filter(instructions: bytes) -> Call:
+    """Filter every system call of the calling process from then on. Needs no_new_privs."""
     program = _Program(len(instructions) // 8, instructions)
-    _check(_LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp")
+    zero = ctypes.c_ulong(0)
+    mode = ctypes.c_ulong(SECCOMP_MODE_FILTER)
+    return _prctl, (PR_SET_SECCOMP, mode, ctypes.byref(program), zero, zero)
 
 
 # --- Landlock --------------------------------------------------------------------------------

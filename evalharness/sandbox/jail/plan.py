@@ -1,7 +1,7 @@
 """Questions known beforehand: read off the tests' text, or remembered from a run that passed.
 
 Reads: the syntax tree of tests, or the calls that were seen.  Gives: Plan.
-Depends on: codec.  Knows nothing of programs.
+Depends on: wire.  Knows nothing of programs.
 
 A plan never changes a verdict: each question that the tests ask is compared with the planned one,
 and at the first difference the program is run again, question by question.
@@ -11,33 +11,39 @@ from __future__ import annotations
 
 import ast
 import marshal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from .codec import Encoder, Uncodable
+from .wire import VERSION, is_plain
 
 MAX_CALLS: Final = 4096
 _MAX_BYTES: Final = 4 << 20
-_STRAIGHT: Final = (ast.Assert, ast.Expr, ast.Assign, ast.Import, ast.ImportFrom, ast.Pass)
-_VERSION: Final = 2
-"""marshal's last version without references, whose bytes depend on the value alone."""
+
+Arguments: TypeAlias = tuple[Any, ...]
+Keywords: TypeAlias = dict[str, Any]
+Call: TypeAlias = tuple[str, Arguments, Keywords]
 
 
 class Plan(NamedTuple):
-    """fingerprints: what each question must be; calls: JSON trees of [name, args, kwargs, back]."""
+    """fingerprints: what each question must be.  questions: what the program is told, written down.
+
+    See `child.Program.serve_module` for the parts of a question.
+    """
 
     fingerprints: tuple[bytes, ...]
-    calls: tuple[Any, ...]
+    questions: bytes
 
 
-def fingerprint(name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bytes | None:
+def fingerprint(name: str, arguments: Arguments, keywords: Keywords) -> bytes | None:
     """Bytes equal for equal questions; None for values that only a live question can carry."""
     try:
-        return marshal.dumps((name, arguments, keywords), _VERSION)
-    except ValueError:
-        return None
+        if is_plain(arguments) and is_plain(keywords):
+            return marshal.dumps((name, arguments, keywords), VERSION)
+    except (ValueError, RecursionError):
+        pass
+    return None
 
 
-def is_mutable(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
+def is_mutable(arguments: Arguments, keywords: Keywords) -> bool:
     """Whether a call could change what was passed to it."""
     return any(
         not isinstance(value, (int, float, str, bytes, complex, type(None)))
@@ -45,20 +51,16 @@ def is_mutable(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
     )
 
 
-def call_tree(
-    name: str, arguments: tuple[Any, ...], keywords: dict[str, Any], *, back: int
-) -> list[Any]:
-    """One question as JSON. Raises Uncodable."""
-    encoder = Encoder()
-    return [name, encoder.tree(list(arguments)), encoder.tree(keywords), back]
-
-
 class Recording:
-    """Remembers the questions of a live run, as long as all of them can be planned."""
+    """Remembers the questions of a run, as long as all of them can be planned.
 
-    def __init__(self) -> None:
+    fresh: the arguments are literals, made anew for each call: nobody sees what becomes of them.
+    """
+
+    def __init__(self, *, fresh: bool = False) -> None:
+        self._fresh = fresh
         self._fingerprints: list[bytes] = []
-        self._calls: list[Any] = []
+        self._written: list[bytes] = []
         self._bytes = 0
         self._whole = True
 
@@ -66,33 +68,46 @@ class Recording:
         """Something was asked that no plan can hold."""
         self._whole = False
 
-    def add(self, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        """Remember one question."""
+    def add(self, call: Call) -> None:
+        """Remember one question, as it is now: its arguments may change later."""
         if not self._whole:
             return
+        name, arguments, keywords = call
         mark = fingerprint(name, arguments, keywords)
         self._bytes += len(mark or b"")
-        if mark is None or len(self._calls) >= MAX_CALLS or self._bytes > _MAX_BYTES:
+        if mark is None or len(self._fingerprints) >= MAX_CALLS or self._bytes > _MAX_BYTES:
             self._whole = False
             return
-        try:
-            back = int(is_mutable(arguments, keywords))
-            self._calls.append(call_tree(name, arguments, keywords, back=back))
-            self._fingerprints.append(mark)
-        except Uncodable:
-            self._whole = False
+        back = 0 if self._fresh else int(is_mutable(arguments, keywords))
+        self._fingerprints.append(mark)
+        self._written.append(marshal.dumps((name, (arguments, keywords), back), VERSION))
 
-    def plan(self) -> Plan | None:
-        """The plan of this run, or None if it cannot be repeated from a plan."""
-        if not self._whole or not self._calls:
+    def plan(self, names: tuple[str, ...]) -> Plan | None:
+        """The plan of this run, or None if it cannot be repeated from a plan.
+
+        names: those that the program must describe.
+        """
+        if not self._whole or not self._fingerprints:
             return None
-        return Plan(tuple(self._fingerprints), tuple(self._calls))
+        calls = [marshal.loads(written) for written in self._written]  # noqa: S302: written above
+        told = (list(names), 0, 0, calls)
+        return Plan(tuple(self._fingerprints), marshal.dumps(told, VERSION))
 
 
-def plan_from_text(tree: ast.Module, entry: str | None, names: set[str]) -> Plan | None:
+def plan_of(calls: list[Call], names: tuple[str, ...]) -> Plan | None:
+    """The plan of calls whose arguments nobody else sees."""
+    recording = Recording(fresh=True)
+    for call in calls:
+        recording.add(call)
+    return recording.plan(names)
+
+
+def plan_from_text(
+    tree: ast.Module, entry: str | None, names: tuple[str, ...]
+) -> Plan | None:
     """The plan of tests that are a straight line of asserts over literal arguments, else None.
 
-    names: what tests may call; `candidate` inside `check(candidate)` stands for `entry`.
+    names: what tests may call; the parameter of `check(candidate)` stands for `entry`.
     """
     body = tree.body
     aliases = {name: name for name in names}
@@ -105,20 +120,16 @@ def plan_from_text(tree: ast.Module, entry: str | None, names: set[str]) -> Plan
         body = checks[0].body
     if not all(isinstance(statement, _STRAIGHT) for statement in body):
         return None
-    calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+    calls: list[Call] = []
     for statement in body:
         found = _straight_calls(statement, aliases)
         if found is None:
             return None
         calls += found
-    recording = Recording()
-    for name, arguments, keywords in calls:
-        recording.add(name, arguments, keywords)
-    planned = recording.plan()
-    if planned is None:
-        return None
-    # Literals are made anew at each call: nobody can see what becomes of them.
-    return planned._replace(calls=tuple([*call[:3], 0] for call in planned.calls))
+    return plan_of(calls, names)
+
+
+_STRAIGHT: Final = (ast.Assert, ast.Expr, ast.Assign, ast.Import, ast.ImportFrom, ast.Pass)
 
 
 def _mentions(nodes: list[ast.stmt], names: set[str]) -> bool:
@@ -129,16 +140,14 @@ def _mentions(nodes: list[ast.stmt], names: set[str]) -> bool:
     )
 
 
-def _straight_calls(
-    statement: ast.stmt, aliases: dict[str, str]
-) -> list[tuple[str, tuple[Any, ...], dict[str, Any]]] | None:
+def _straight_calls(statement: ast.stmt, aliases: dict[str, str]) -> list[Call] | None:
     """The calls of one statement in the order they happen; None if that cannot be told."""
     if not _mentions([statement], set(aliases)):
         return []
     if isinstance(statement, ast.Assert):
         if statement.msg is not None and _mentions([ast.Expr(statement.msg)], set(aliases)):
             return None
-        found: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        found: list[Call] = []
         return found if _collect(statement.test, aliases, found) else None
     return None
 
@@ -152,26 +161,18 @@ _IN_ORDER: Final = (
     ast.List,
     ast.Subscript,
 )
+"""Expressions whose parts are all evaluated, in the order in which they are written."""
 
 
-def _collect(
-    node: ast.expr,
-    aliases: dict[str, str],
-    found: list[tuple[str, tuple[Any, ...], dict[str, Any]]],
-) -> bool:
+def _collect(node: ast.expr, aliases: dict[str, str], found: list[Call]) -> bool:
     """Add the calls of an expression in order; False if one may not happen or is not literal."""
     if not _mentions([ast.Expr(node)], set(aliases)):
         return True
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in aliases:
-        try:
-            arguments = tuple(ast.literal_eval(argument) for argument in node.args)
-            keywords = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
-        except ValueError:
-            return False
-        if len(keywords) != len(node.keywords):
-            return False
-        found.append((aliases[node.func.id], arguments, keywords))
-        return True
+        call = _literal_call(node, aliases[node.func.id])
+        if call is not None:
+            found.append(call)
+        return call is not None
     if not isinstance(node, _IN_ORDER) or (isinstance(node, ast.Compare) and len(node.ops) != 1):
         return False
     if isinstance(node, ast.Call):
@@ -180,3 +181,12 @@ def _collect(
             return False
     children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
     return all(_collect(child, aliases, found) for child in children)
+
+
+def _literal_call(node: ast.Call, name: str) -> Call | None:
+    try:
+        arguments = tuple(ast.literal_eval(argument) for argument in node.args)
+        keywords = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+    except ValueError:
+        return None
+    return (name, arguments, keywords) if len(keywords) == len(node.keywords) else None

@@ -10,10 +10,8 @@ reads a line of foreign code, and leaves nothing: `clean` runs after the program
 from __future__ import annotations
 
 import os
-import resource
-import shutil
-import signal
 import sys
+from _signal import SIGKILL  # signal.py itself makes enumerations that every fork pays for
 from typing import Protocol
 
 from . import linux, seccomp, view
@@ -43,14 +41,18 @@ class Room(Protocol):
         ...
 
     def prepare(self, order: Order) -> None:
-        """Make an empty work folder of the ordered size, if the one there is not that."""
+        """Get ready for a program under this order: an empty work folder of the ordered size."""
         ...
 
     def fork(self) -> int:
         """Fork one program; 0 in the program, its pid in the zygote."""
         ...
 
-    def lock(self, order: Order) -> None:
+    def forked(self) -> None:
+        """In the zygote, once the program has ended: get ready for the next fork."""
+        ...
+
+    def lock(self) -> None:
         """In the program: give up everything that is not the program's."""
         ...
 
@@ -78,24 +80,37 @@ def open_room(settings: Settings) -> Room:
     return FolderRoom(settings)
 
 
-def set_limits(order: Order) -> None:
-    """Bind this process and its children to what an order allows, except for time asleep."""
-    cpu_s = max(1, -(-order.cpu_ms // 1000))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_bytes, order.file_bytes))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (order.descriptors, order.descriptors))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # elsewhere these are refused, or count what they should not
-        resource.setrlimit(resource.RLIMIT_AS, (order.memory_bytes, order.memory_bytes))
+def limits_of(order: Order, *, count_processes: bool) -> dict[int, int]:
+    """The resource limits of an order.
 
-
-def limit_processes(order: Order) -> None:
-    """Bind the number of processes; only where the uid is counted apart, in a user namespace.
-
-    The zygote and the checker are counted too.
+    count_processes: only where the uid is counted apart, in a user namespace; the zygote and the
+    checker are counted too.  CPU is counted in whole seconds here; the zygote looks more closely.
     """
-    count = order.processes + 2
-    resource.setrlimit(resource.RLIMIT_NPROC, (count, count))
+    found = {
+        linux.RLIMIT_CPU: max(1, -(-order.cpu_ms // 1000)),
+        linux.RLIMIT_FSIZE: order.file_bytes,
+        linux.RLIMIT_NOFILE: order.descriptors,
+        linux.RLIMIT_CORE: 0,
+        linux.RLIMIT_AS: order.memory_bytes,
+    }
+    if count_processes:
+        found[linux.RLIMIT_NPROC] = order.processes + 2
+    return found
+
+
+def _limit_here(limits: dict[int, int]) -> None:
+    """Set limits by name, where the C library's numbers are not Linux's, and as far as they hold."""
+    import resource
+
+    known = {
+        linux.RLIMIT_CPU: resource.RLIMIT_CPU,
+        linux.RLIMIT_FSIZE: resource.RLIMIT_FSIZE,
+        linux.RLIMIT_NOFILE: resource.RLIMIT_NOFILE,
+        linux.RLIMIT_CORE: resource.RLIMIT_CORE,
+    }
+    for name, value in limits.items():
+        if name in known:
+            resource.setrlimit(known[name], (value, value))
 
 
 def drop_to(uid: int) -> None:
@@ -113,8 +128,13 @@ class NamespaceRoom:
         self.watch: Watch | None = None
         self._own_pids = -1
         self._size = 0
-        self._untouched: tuple[object, ...] = ()
-        self._filter = seccomp.program_filter()
+        self._untouched: tuple[int, ...] = ()
+        self._walls = [
+            linux.set_capabilities(),
+            linux.install_filter(seccomp.program_filter()),
+        ]
+        self._order: Order | None = None
+        self._lock: list[linux.Call] = []
 
     def enter(self) -> None:
         """Build the view, change user, unshare, and go on as process 1 of the new namespace.
@@ -123,7 +143,7 @@ class NamespaceRoom:
         root can look; nobody else's code has run by then.  The caller's process stays outside
         and waits; the one that returns is its child.
         """
-        proc_fd = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        proc_fd = linux.move_high(os.open("/proc", os.O_PATH | os.O_DIRECTORY))
         folders = list(self._settings.folders)
         uid = self._settings.uid
         if uid is None:
@@ -138,13 +158,14 @@ class NamespaceRoom:
                 drop_to(uid)
                 linux.prctl(linux.PR_SET_DUMPABLE, 1)  # or the id maps could not be written
                 self._unshare_as_user(proc_fd)
-        if self._settings.relocate:
-            view.relocate(*self._settings.relocate)
+        for old, new in self._settings.relocate:
+            view.relocate(old, new)
         self._become_first_process()
         linux.prctl(linux.PR_SET_DUMPABLE, 0)
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-        self._own_pids = _open_own_pids(proc_fd)
-        linux.install_filter(seccomp.base_filter())
+        own_pids = os.open("self/ns/pid", os.O_RDONLY, dir_fd=proc_fd)
+        self._own_pids = linux.move_high(own_pids)
+        linux.make([linux.install_filter(seccomp.base_filter())])
         try:
             self.watch = Watch(proc_fd)
         except OSError:  # a /proc that hides processes: the memory of children is not summed
@@ -189,10 +210,15 @@ class NamespaceRoom:
         if pid:
             os.closerange(0, 1024)
             os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
-        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        linux.prctl(linux.PR_SET_PDEATHSIG, SIGKILL)
 
     def prepare(self, order: Order) -> None:
         """Keep the mount if it has the ordered size: it is known to be empty."""
+        if order == self._order:
+            return
+        self._order = order
+        limits = limits_of(order, count_processes=True)
+        self._lock = [*linux.set_limits(limits), *self._walls]
         if self._size != order.disk_bytes:
             self._mount(order.disk_bytes)
 
@@ -205,31 +231,28 @@ class NamespaceRoom:
         self._untouched = _state(view.WORK)
 
     def fork(self) -> int:
-        """One fork into a fresh pid namespace; then point back at our own for the next."""
+        """One fork into a fresh pid namespace."""
         linux.unshare(linux.CLONE_NEWPID)
-        pid = os.fork()
-        if pid:
-            linux.setns(self._own_pids, linux.CLONE_NEWPID)
-        return pid
+        return os.fork()
 
-    def lock(self, order: Order) -> None:
+    def forked(self) -> None:
+        """Point back at our own pid namespace, so that the next fork can get a fresh one."""
+        linux.setns(self._own_pids, linux.CLONE_NEWPID)
+
+    def lock(self) -> None:
         """Limits, no capabilities, and the second filter."""
-        set_limits(order)
-        limit_processes(order)
-        linux.set_capabilities(0)
-        linux.install_filter(self._filter)
+        linux.make(self._lock)
 
     def lock_checker(self) -> None:
         """Mount, net and ipc namespaces of its own, then the same walls as a program."""
         linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC)
         view.mount_work(64 << 20, INODES)
-        linux.set_capabilities(0)
-        linux.install_filter(self._filter)
+        linux.make(self._walls)
         _limit_checker(self._settings)
 
     def end(self, pid: int) -> None:
         """The program is init of its namespace: the kernel kills all the rest with it."""
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, SIGKILL)
 
     def clean(self) -> None:
         """Mount a fresh work folder unless nothing ever happened in this one.
@@ -245,11 +268,11 @@ class NamespaceRoom:
         return False
 
 
-def _state(folder: str) -> tuple[object, ...]:
-    """All that can be seen of an empty folder, and whether it is empty."""
+def _state(folder: str) -> tuple[int, ...]:
+    """All that can be seen of a folder of a memory file system, whose size counts its entries."""
     found = os.stat(folder)
     times = (found.st_ctime_ns, found.st_mtime_ns, found.st_atime_ns)
-    return (*times, found.st_mode, found.st_uid, found.st_gid, tuple(os.listdir(folder)))
+    return (*times, found.st_mode, found.st_uid, found.st_gid, found.st_nlink, found.st_size)
 
 
 def _write_at(folder_fd: int, name: str, text: str) -> None:
@@ -263,16 +286,15 @@ def _write_at(folder_fd: int, name: str, text: str) -> None:
         raise OSError(error.errno, f"{name.rpartition('/')[2]}: {error.strerror}") from error
 
 
-def _open_own_pids(proc_fd: int) -> int:
-    """A descriptor of our own pid namespace; CAP_SYS_ADMIN over it lets us point back to it."""
-    return os.open("self/ns/pid", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc_fd)
+def _limit(limits: dict[int, int]) -> None:
+    if sys.platform == "linux":
+        linux.make(linux.set_limits(limits))
+    else:
+        _limit_here(limits)
 
 
 def _limit_checker(settings: Settings) -> None:
-    if sys.platform == "linux":
-        cap = settings.checker_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (cap, cap))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit({linux.RLIMIT_AS: settings.checker_bytes, linux.RLIMIT_CORE: 0})
 
 
 class FolderRoom:
@@ -287,6 +309,7 @@ class FolderRoom:
         self._kind = settings.room
         self._work = settings.work
         self._base = os.path.dirname(settings.work)
+        self._limits: dict[int, int] = {}
         self.watch: Watch | None = None
 
     def enter(self) -> None:
@@ -300,7 +323,7 @@ class FolderRoom:
         if lock is not None:
             lock.enforce()
         if self._kind != "plain":
-            linux.install_filter(seccomp.base_filter())
+            linux.make([linux.install_filter(seccomp.base_filter())])
 
     def _landlock(self) -> linux.Landlock:
         lock = linux.Landlock()
@@ -326,10 +349,11 @@ class FolderRoom:
             linux.prctl(linux.PR_SET_KEEPCAPS, 1)
         drop_to(uid)
         if keep:
-            linux.set_capabilities(1 << linux.CAP_DAC_READ_SEARCH)
+            linux.make([linux.set_capabilities(1 << linux.CAP_DAC_READ_SEARCH)])
 
-    def prepare(self, order: Order) -> None:  # noqa: ARG002: the folder itself has no size
-        """Make the work folder and go there."""
+    def prepare(self, order: Order) -> None:
+        """Make the work folder and go there; its size is looked at, see `disk_exceeded`."""
+        self._limits = limits_of(order, count_processes=self._kind == "shared")
         if not os.path.isdir(self._work):
             os.mkdir(self._work, 0o700)
         os.chdir(self._work)
@@ -340,32 +364,36 @@ class FolderRoom:
         if pid == 0:
             os.setsid()
             if sys.platform == "linux":
-                linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+                linux.prctl(linux.PR_SET_PDEATHSIG, SIGKILL)
         return pid
 
-    def lock(self, order: Order) -> None:
+    def forked(self) -> None:
+        """Nothing to undo."""
+
+    def lock(self) -> None:
         """Limits, and the filter of this kind."""
-        set_limits(order)
-        if self._kind == "landlock":
-            linux.install_filter(seccomp.landlock_filter(os.getpid()))
-        elif self._kind == "shared":
-            limit_processes(order)
-            linux.install_filter(seccomp.shared_process_filter(os.getpid()))
+        _limit(self._limits)
+        linux.make(self._own_filter())
 
     def lock_checker(self) -> None:
         """The program's filter, and room for the values that tests compare."""
         _limit_checker(self._settings)
+        linux.make(self._own_filter())
+
+    def _own_filter(self) -> list[linux.Call]:
+        """The filter that knows this process's pid; none where there are no walls."""
         if self._kind == "landlock":
-            linux.install_filter(seccomp.landlock_filter(os.getpid()))
-        elif self._kind == "shared":
-            linux.install_filter(seccomp.shared_process_filter(os.getpid()))
+            return [linux.install_filter(seccomp.landlock_filter(os.getpid()))]
+        if self._kind == "shared":
+            return [linux.install_filter(seccomp.shared_process_filter(os.getpid()))]
+        return []
 
     def end(self, pid: int) -> None:
         """Kill the program and its process group."""
         try:
-            os.killpg(pid, signal.SIGKILL)
+            os.killpg(pid, SIGKILL)
         except (ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, SIGKILL)
 
     def clean(self) -> None:
         """Empty the work folder, whatever modes the program left on it."""
@@ -395,6 +423,8 @@ def _remove(folder: str) -> None:
             path = os.path.join(parent, name)
             if not os.path.islink(path):
                 os.chmod(path, 0o700)
+    import shutil  # brings three compression libraries, which every fork would pay for
+
     shutil.rmtree(folder, ignore_errors=True)
 
 

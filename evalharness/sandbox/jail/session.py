@@ -10,10 +10,11 @@ context instead of two for each question.  A program that takes long is looked a
 
 from __future__ import annotations
 
-import array
 import os
 import select
-import socket
+import sys
+from _socket import MSG_DONTWAIT, SCM_RIGHTS, SOL_SOCKET, socketpair
+from _socket import socket as Socket  # noqa: N812: without the wrapper that socket.py puts around it
 from collections import deque
 from typing import Final
 
@@ -42,7 +43,7 @@ class Session:
     batch: all questions are in `payload`, and the program exits by itself.
     """
 
-    def __init__(self, ward: socket.socket, order: Order, payload: bytes, *, batch: bool) -> None:
+    def __init__(self, ward: Socket, order: Order, payload: bytes, *, batch: bool) -> None:
         self._ward = ward
         self._batch = batch
         self._pauses = 0
@@ -52,12 +53,12 @@ class Session:
         self._closed = False
         self.report: Report | None = None
         self.started = False
-        self._link, theirs = socket.socketpair()
+        self._link, theirs = socketpair()
         first = len(payload) < _FIRST_BYTES
         if first:
-            self._link.sendall(payload + b"\n")
-        passed = array.array("i", [theirs.fileno()])
-        ward.sendmsg([ORDER.pack(*order)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
+            self._link.sendall(payload)
+        passed = theirs.fileno().to_bytes(4, sys.byteorder)
+        ward.sendmsg([ORDER.pack(*order)], [(SOL_SOCKET, SCM_RIGHTS, passed)])
         theirs.close()
         if not first:
             self.send(payload)
@@ -66,10 +67,10 @@ class Session:
         if not batch:
             self._poll.register(self._link, select.POLLIN)
 
-    def send(self, line: bytes) -> None:
-        """Send one line; a program that is gone is noticed when it does not answer."""
+    def send(self, message: bytes) -> None:
+        """Send one message; a program that is gone is noticed when it does not answer."""
         try:
-            self._link.sendall(line + b"\n")
+            self._link.sendall(message)
         except OSError:
             self._drain()
             self._closed = True
@@ -112,7 +113,7 @@ class Session:
         """Take what is there without waiting."""
         while True:
             try:
-                part = self._link.recv(1 << 18, socket.MSG_DONTWAIT)
+                part = self._link.recv(1 << 18, MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except OSError:

@@ -20,7 +20,7 @@ class Settings(NamedTuple):
     control_fd, jobs_fd, ward_fd: sockets to the host, to the host, and between zygote and checker.
     uid: what root becomes first; None for a user who is nobody special already.
     join: how the user namespace maps: by the "user" alone, or with "root"'s help.
-    folders: (host path, path inside) made visible; relocate: (old, new) place of the interpreter.
+    folders: (host path, path inside) made visible; relocate: (old, new) places of what is running.
     packages: folders inside that declared modules are found in.
     work: the work folder where there is no namespace to mount one in.
     """
@@ -33,7 +33,7 @@ class Settings(NamedTuple):
     uid: int | None
     join: str
     folders: tuple[tuple[str, str], ...]
-    relocate: tuple[str, str] | None
+    relocate: tuple[tuple[str, str], ...]
     packages: tuple[str, ...]
     work: str
     checker_bytes: int
@@ -47,7 +47,7 @@ def decode_settings(text: str) -> Settings:
     """The settings in one line of JSON, as `Settings.encode` wrote them."""
     raw = json.loads(text)
     raw["folders"] = tuple((source, target) for source, target in raw["folders"])
-    raw["relocate"] = tuple(raw["relocate"]) if raw["relocate"] else None
+    raw["relocate"] = tuple((old, new) for old, new in raw["relocate"])
     raw["packages"] = tuple(raw["packages"])
     return Settings(**raw)
 

@@ -28,6 +28,12 @@ class WrongAnswer(Exception):
     """A table or a script's output does not hold what it should."""
 
 
+CANDIDATE_MODULES: Final = frozenset(
+    "solution candidate program submission answer main task code_under_test your_module".split()
+)
+"""Names under which test modules import the program."""
+
+
 # --- tests that are Python source ------------------------------------------------------------
 
 
@@ -35,15 +41,14 @@ def run_source(
     style: str, code: CodeType, space: dict[str, Any], candidate: Candidate, entry: str | None
 ) -> None:
     """Run tests of one of the source styles. Raises whatever the first failing one raises."""
-    with _importable(candidate, space):
-        exec(code, space)  # noqa: S102: the suite's own tests
-        if style == "check":
-            _run_check(space, candidate, entry)
-        elif style == "unittest":
-            _run_unittest(space)
-        elif style == "pytest":
-            _run_unittest(space)
-            minipytest.run(space)
+    exec(code, space)  # noqa: S102: the suite's own tests
+    if style == "check":
+        _run_check(space, candidate, entry)
+    elif style == "unittest":
+        _run_unittest(space)
+    elif style == "pytest":
+        _run_unittest(space)
+        minipytest.run(space)
 
 
 def _run_check(space: dict[str, Any], candidate: Candidate, entry: str | None) -> None:
@@ -59,10 +64,8 @@ def _run_check(space: dict[str, Any], candidate: Candidate, entry: str | None) -
 
 
 @contextlib.contextmanager
-def _importable(candidate: Candidate, space: dict[str, Any]) -> Iterator[None]:
+def importable(candidate: Candidate, space: dict[str, Any]) -> Iterator[None]:
     """Let tests import the program by the usual names, pytest, and themselves; undone afterwards."""
-    from .tasks import CANDIDATE_MODULES
-
     program = types.ModuleType("solution")
     program.__dict__.update(candidate.names)
     added: dict[str, types.ModuleType] = dict.fromkeys(CANDIDATE_MODULES, program)

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import ast
 import builtins
+import marshal
 import re
 import symtable
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from .plan import Plan, call_tree, fingerprint, plan_from_text
-from .styles import TestsBroken, table_rows
-
-CANDIDATE_MODULES: Final = frozenset(
-    "solution candidate program submission answer main task code_under_test your_module".split()
-)
-"""Names under which test modules import the program."""
+from .plan import Plan, plan_from_text, plan_of
+from .styles import CANDIDATE_MODULES, TestsBroken, table_rows
+from .wire import VERSION
 
 _LONG: Final = 60_000
 """Tests longer than this are tables in practice; reading a plan off them costs more than it saves."""
@@ -56,6 +53,7 @@ class Task:
         self.names: tuple[str, ...] = ()
         self.handles = False
         self.random = "random" in spec.tests or "random" in spec.prompt
+        self.imports = spec.style in ("unittest", "pytest")
         if spec.style == "table":
             self._prepare_table()
         elif spec.style not in ("stdio", "whole"):
@@ -66,14 +64,8 @@ class Task:
             raise TestsBroken("a table of calls needs an entry point")
         self.names = (self.spec.entry,)
         rows = table_rows(self.spec.tests)
-        marks = [fingerprint(self.spec.entry, row.arguments, row.keywords) for row in rows]
-        if all(mark is not None for mark in marks):
-            self.plan = Plan(
-                tuple(mark for mark in marks if mark is not None),
-                tuple(
-                    call_tree(self.spec.entry, row.arguments, row.keywords, back=0) for row in rows
-                ),
-            )
+        calls = [(self.spec.entry, row.arguments, row.keywords) for row in rows]
+        self.plan = plan_of(calls, self.names)
 
     def _prepare_source(self) -> None:
         try:
@@ -82,7 +74,9 @@ class Task:
             self.code = compile(tree or self.spec.tests, "tests.py", "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError) as error:
             raise TestsBroken(f"the tests do not compile: {error}") from None
-        free = _free_names(table) | _imported_names(self.spec.tests)
+        imported = _imported_names(self.spec.tests)
+        self.imports = self.imports or bool(imported) or "pytest" in self.spec.tests
+        free = _free_names(table) | imported
         if self.spec.entry:
             free.add(self.spec.entry)
         classes = {name for name in free if name in self.spec.classes or _looks_like_class(name)}
@@ -90,7 +84,7 @@ class Task:
         self.names = tuple(sorted(free - helpers))
         self.handles = bool(classes)
         if tree is not None and not self.handles:
-            self.plan = plan_from_text(tree, self.spec.entry, set(self.names))
+            self.plan = plan_from_text(tree, self.spec.entry, self.names)
 
     def _helpers(self, wanted: set[str]) -> set[str]:
         """Names that the prompt defines besides the task itself: they run here, from the prompt."""
@@ -106,6 +100,13 @@ class Task:
         if not found:
             self.prompt_code = None
         return found
+
+    def questions(self, plan: Plan | None) -> bytes:
+        """What a program is told besides its own text: names to describe, questions to answer."""
+        if plan is not None:
+            return plan.questions
+        told = (list(self.names), int(self.handles), 1, [])
+        return marshal.dumps(told, VERSION)
 
     def namespace(self, names: dict[str, Any]) -> dict[str, Any]:
         """A fresh namespace for one run of the tests: helpers first, then the program's names."""

@@ -8,18 +8,18 @@ a program finds its objects at the same addresses on every run.
 
 from __future__ import annotations
 
-import array
 import os
 import select
-import signal
-import socket
 import sys
 import time
 from typing import Final, NoReturn
 
+from _signal import SIGKILL
+from _socket import socket as Socket  # noqa: N812: socket.py itself would double the zygote
+
 from . import child
 from .rooms import Room
-from .settings import KILL, ORDER, REPORT, Order, Reason, Report
+from .settings import KILL, ORDER, REPORT, Order, Reason
 from .watch import Usage
 
 _WATCH_AFTER_MS: Final = 30
@@ -29,7 +29,7 @@ _STARVED_SHARE: Final = 0.05
 """The wall limit stretches only if a program waited at least this share of it for a core."""
 
 
-def serve(room: Room, control: socket.socket, ward: socket.socket, checker_pid: int) -> NoReturn:
+def serve(room: Room, control: Socket, ward: Socket, checker_pid: int) -> NoReturn:
     """Answer orders until the host or the checker goes away; then end with all that lives.
 
     control: to the host; its end of file means that the host is gone.  checker_pid: 0 where the
@@ -47,17 +47,25 @@ def serve(room: Room, control: socket.socket, ward: socket.socket, checker_pid: 
 
 def _leave(checker_pid: int) -> NoReturn:
     if checker_pid:
-        os.kill(checker_pid, signal.SIGKILL)
+        os.kill(checker_pid, SIGKILL)
     os._exit(0)
 
 
 class Keeper:
-    """Runs one program at a time, from its fork until nothing of it is left."""
+    """Runs one program at a time, from its fork until nothing of it is left.
 
-    def __init__(self, room: Room, control: socket.socket, ward: socket.socket) -> None:
+    The common case is one long function: between a fork and the program's end, each page that the
+    zygote itself writes to is copied, and every call touches several.
+    """
+
+    def __init__(self, room: Room, control: Socket, ward: Socket) -> None:
         self._room = room
         self._control = control
         self._ward = ward
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+        self._poll.register(ward, select.POLLIN)
+        self._scale = 1 if sys.platform == "darwin" else 1024
 
     def answer(self) -> bool:
         """Take one order and answer it; False if the checker is gone."""
@@ -66,54 +74,53 @@ class Keeper:
             return False
         if message == KILL:  # aimed at a program that is gone already
             return True
-        link = array.array("i", ancillary[0][2])[0]
+        link = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
         order = Order._make(ORDER.unpack(message))
         self._room.prepare(order)
-        report = self._run(order, link)
-        self._room.clean()
-        self._ward.send(REPORT.pack(*report))
-        return True
-
-    def _run(self, order: Order, link: int) -> Report:
         output = _open_output()
+        os.dup2(output, 1)  # here rather than in the program, where touched memory is copied
+        os.dup2(output, 2)
         started = time.monotonic()
         pid = self._room.fork()
         if pid == 0:
-            child.run(self._room, order, link, output)
-        os.close(link)
+            child.run(self._room, link)
         reason = self._wait(pid, order, started)
+        os.close(link)
+        self._room.forked()
         _, status, used = os.wait4(pid, 0)
         wall_us = int((time.monotonic() - started) * 1e6)
-        output_bytes = os.fstat(output).st_size
-        os.close(output)
         cpu_us = int((used.ru_utime + used.ru_stime) * 1e6)
-        scale = 1 if sys.platform == "darwin" else 1024
-        return Report(reason, status, cpu_us, wall_us, used.ru_maxrss * scale, output_bytes)
+        rss = used.ru_maxrss * self._scale
+        printed = os.fstat(output).st_size
+        os.close(output)
+        self._room.clean()
+        self._ward.send(REPORT.pack(reason, status, cpu_us, wall_us, rss, printed))
+        return True
 
-    def _wait(self, pid: int, order: Order, started: float) -> Reason:
+    def _wait(self, pid: int, order: Order, started: float) -> int:
         """Wait until the program ended by itself, or end it; why it was ended."""
         ended = _ending(pid)
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(self._ward, select.POLLIN)
-        if ended is not None:
-            poll.register(ended, select.POLLIN)
-        try:
-            reason = self._watch(pid, order, started, poll, ended)
-        finally:
-            if ended is not None:
-                os.close(ended)
+        if ended is None:
+            reason = self._watch(pid, order, started, None)
+        else:
+            self._poll.register(ended, select.POLLIN)
+            events = self._poll.poll(min(_WATCH_AFTER_MS, order.wall_ms))
+            if len(events) == 1 and events[0][0] == ended:
+                reason = Reason.NONE
+            else:
+                reason = self._watch(pid, order, started, ended)
+            self._poll.unregister(ended)
+            os.close(ended)
         if reason is not Reason.NONE:
             self._room.end(pid)
         return reason
 
-    def _watch(
-        self, pid: int, order: Order, started: float, poll: select.poll, ended: int | None
-    ) -> Reason:
+    def _watch(self, pid: int, order: Order, started: float, ended: int | None) -> Reason:
+        """Look at a program that takes its time, every now and then, until it ends or must."""
         deadline = started + order.wall_ms / 1000
-        wait_ms = min(_WATCH_AFTER_MS, order.wall_ms) if ended is not None else 5
+        wait_ms = 0
         while True:
-            for fd, _ in poll.poll(wait_ms):
+            for fd, _ in self._poll.poll(wait_ms):
                 if fd == ended:
                     return self._last_look(order, started)
                 return self._interrupted(pid, fd, order, started)
