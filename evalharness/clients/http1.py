@@ -75,8 +75,8 @@ def parse_head(block: bytes) -> Head:
         length = CHUNKED
     elif "content-length" in headers:
         length = int(headers["content-length"])
-        if length < 0:
-            raise ValueError("a negative Content-Length")
+        if not 0 <= length <= MAX_BODY_BYTES:
+            raise ValueError(f"a body of {length} bytes")
     elif status in (204, 304) or status < 200:
         length = 0
     said = headers.get("connection", "").lower()
@@ -240,6 +240,8 @@ class Connection(asyncio.Protocol):
             piece = bytes(self._buffer[: self._left])
             del self._buffer[: len(piece)]
             self._left -= len(piece)
+            if self._left == 0:
+                self._stop_timer()
             self._keep(piece)
             if self._left == 0:
                 self._finish()
@@ -270,6 +272,11 @@ class Connection(asyncio.Protocol):
     def _keep(self, piece: bytes) -> None:
         if self._unzip is not None and piece:
             piece = self._unzip(piece)
+        if self._size == 0 and self._timer is not None:
+            self._timer.cancel()  # from here on the time between pieces counts
+            self._timer = self._loop.call_at(
+                self._alive_at + self._limits.idle_s, self._look_at_time
+            )
         self._size += len(piece)
         if self._size > MAX_BODY_BYTES:
             raise ValueError(f"an answer of more than {MAX_BODY_BYTES} bytes")
