@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("evalharness.cli.compare", "Compare runs sample by sample; no verdict."),
     "gate": ("evalharness.cli.gate", "Decide: READY, NOT_READY, INCONCLUSIVE or INVALID."),
     "plan": ("evalharness.cli.plan", "Say what a gate takes, before a token is spent."),
+    "bless": ("evalharness.cli.bless", "Keep a run as a baseline in git."),
     "report": ("evalharness.cli.report", "Write the reports of runs or gates again."),
     "validate": ("evalharness.cli.validate", "Check a suite, a held-out file or a training file."),
     "list": ("evalharness.cli.listing", "List metrics, clients, suites, baselines or runs."),

@@ -25,13 +25,15 @@ class Arm:
     """One model as one command uses it.
 
     name: how results call it.  reference: as the user wrote it.
-    run: an existing run, taken as it is.  Otherwise `provider` and `model` name a client.
+    run: an existing run, taken as it is; otherwise `provider` and `model` name a client.
+    blessed: the folder in git that the run was unpacked from.
     prompt, generation, price, options, outputs: from a baseline file, None or empty without.
     """
 
     name: str
     reference: str
     run: RunFolder | None = None
+    blessed: Path | None = None
     provider: str = ""
     model: str = ""
     prompt: PromptSpec | None = None

@@ -1,7 +1,7 @@
 """decide: suites, a candidate and baselines -> runs, comparisons, and (for a gate) one verdict.
 
 Reads and writes: run folders, runs/gates/<id>/gate.json.
-Depends on: execute, compare, verdict.
+Depends on: blessed (which executes), compare, verdict.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from evalharness.spec.locate import find_suite
 from evalharness.spec.read import digest, read_suite
 from evalharness.spec.suite import Policy, Suite
 from evalharness.stages.arms import Arm, distinct, resolve
+from evalharness.stages.blessed import execute_with_blessed, resolve_baseline, stale
 from evalharness.stages.compare import compare_tables
-from evalharness.stages.execute import execute
 from evalharness.stages.integrity import sandbox_stamps
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
@@ -134,8 +134,10 @@ def compare_runs(
     suite = msgspec.structs.replace(
         suite, policy=msgspec.structs.replace(suite.policy, alpha=alpha)
     )
-    arms = distinct([resolve(reference, suite=suite.name) for reference in references])
-    folders = execute(suite, arms, options, report)
+    baseline = resolve_baseline(references[0], suite=suite.name, out=options.out)
+    candidates = [resolve(reference, suite=suite.name) for reference in references[1:]]
+    arms = distinct([baseline, *candidates])
+    folders = execute_with_blessed(suite, arms, options, report)
     tables = [read_marks(folder.marks_path) for folder in folders]
     rows: list[ComparisonRow] = []
     for arm, table in zip(arms[1:], tables[1:], strict=True):
@@ -201,12 +203,17 @@ def _judge_suite(
     suite: Suite, request: GateRequest, options: RunOptions, report: Report
 ) -> _Judged:
     """Execute, compare and judge one suite."""
-    references = [*request.baselines, *request.candidates]
-    arms = distinct([resolve(reference, suite=suite.name) for reference in references])
-    folders = execute(suite, arms, options, report)
+    baselines = [
+        resolve_baseline(reference, suite=suite.name, out=options.out)
+        for reference in request.baselines
+    ]
+    candidates = [resolve(reference, suite=suite.name) for reference in request.candidates]
+    arms = distinct([*baselines, *candidates])
+    folders = execute_with_blessed(suite, arms, options, report)
     tables = [read_marks(folder.marks_path) for folder in folders]
     count = len(request.baselines)
     judged = _Judged(suite, list(_arms_of(suite, arms, folders, options.out, baselines=count)))
+    judged.invalid.extend(stale(suite, arms, options))
     for place in range(count, len(arms)):
         evidence = evidence_of(suite, folders[place].manifest(), [*tables[:count], tables[place]])
         allowed = allowance(suite, evidence, entries_of(suite))
