@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from evalharness.contracts import Identity, PromptProgram, Source
+from evalharness.data.identity import input_sha256
 from evalharness.data.sources import open_source
 from evalharness.errors import DataError, UsageError
 from evalharness.prompts.build import build_program
@@ -60,7 +61,7 @@ class Plan:
         """The question for one sample, rendered. Raises SpecError where the template fails."""
         if not self.shows_prompt:  # a recording finds its answer by the sample's id alone
             return Request(
-                key="", sample_id=sample.id, repeat=repeat, input_sha256=sample.content_sha256
+                key="", sample_id=sample.id, repeat=repeat, input_sha256=input_sha256(sample)
             )
         sampling = sampling_of(self.generation, self.seed, repeat)
         messages = self.program.render(sample, answers)
@@ -71,7 +72,7 @@ class Plan:
             messages=messages,
             sampling=sampling,
             tools=sample.tools,
-            input_sha256=sample.content_sha256,
+            input_sha256=input_sha256(sample),
         )
 
     def _history(self) -> str:

@@ -156,3 +156,19 @@ def test_answers_carry_where_they_come_from(words):
     for entry in journal(words):
         assert isinstance(entry.outcome, Answered)
         assert entry.outcome.completion.provenance.source in ("live", "recorded")
+
+
+def test_a_recording_of_other_inputs_is_a_mismatch_and_never_scored(words):
+    import hashlib
+
+    def recorded(text):
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    rows = [
+        {"id": f"q{n}", "output": f"say {n}", "input_sha256": recorded(f"say {n if n else 99}")}
+        for n in range(40)
+    ]
+    suite = words.suite(SUITE.replace("REPEATS", "1"))
+    facts = words.json("score", suite, words.jsonl("recorded.jsonl", rows))
+    assert facts["failures"] == {"mismatch": 1}
+    assert facts["metrics"]["exact_match"]["value_answered"] == 1.0
