@@ -7,7 +7,8 @@ unscored, and `error_rate` counts it.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from evalharness.contracts import MetricKind, Scale
 from evalharness.metrics.base import Judged, OutcomeMetric, QuantileMetric
@@ -63,6 +64,10 @@ class ErrorRate(_Rate):
     def value(self, asked: Asked) -> Judged:
         """1 for a failure."""
         return 1.0 if isinstance(asked.outcome, Failed) else 0.0
+
+    def values(self, items: Sequence[Any]) -> Sequence[Judged]:  # Any: Asked
+        """1 for every failure; every run is scored by this metric, so it costs little."""
+        return [1.0 if isinstance(asked.outcome, Failed) else 0.0 for asked in items]
 
 
 class UnparsedRate(_Rate):

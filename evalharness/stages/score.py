@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -50,20 +50,19 @@ class NamedMetric:
         return self.spec.key
 
 
-@dataclass(slots=True)
-class Unit:
+class Unit(msgspec.Struct, gc=False):
     """One (sample, repeat) while it is scored."""
 
     sample: Sample
     repeat: int
     outcome: Outcome
     text: str | None = None
-    evidence: dict[str, Evidence] = field(default_factory=dict)
-    rows: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    best: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-
+    evidence: dict[str, Evidence] = {}
+    rows: dict[str, tuple[float, ...]] = {}
+    best: dict[str, tuple[float, ...]] = {}
+    reasons: dict[str, str] = {}
     seen: Item | None = None
+    seen_asked: Asked | None = None
 
     def item(self) -> Item:
         """What an answer metric sees; made once for all of them."""
@@ -78,6 +77,17 @@ class Unit:
                 evidence=self.evidence,
             )
         return self.seen
+
+    def asked(self) -> Asked:
+        """What an outcome metric sees; made once for all of them."""
+        if self.seen_asked is None:
+            self.seen_asked = Asked(
+                sample=self.sample,
+                outcome=self.outcome,
+                repeat=self.repeat,
+                unparsed=self.unparsed,
+            )
+        return self.seen_asked
 
     @property
     def unparsed(self) -> bool:
@@ -202,11 +212,7 @@ def measure_units(named: NamedMetric, units: Sequence[Unit]) -> None:
     """Fill in one metric's rows, by what the metric sees."""
     metric, label = named.metric, named.label
     if metric.sees == "outcomes":
-        asked = [
-            Asked(sample=u.sample, outcome=u.outcome, repeat=u.repeat, unparsed=u.unparsed)
-            for u in units
-        ]
-        _keep(label, units, metric.measure(asked))
+        _keep(label, units, metric.measure([unit.asked() for unit in units]))
         return
     if metric.sees == "groups":
         _measure_groups(named, units)
@@ -235,12 +241,15 @@ def _measure_groups(named: NamedMetric, units: Sequence[Unit]) -> None:
 
 def _keep(label: str, units: Sequence[Unit], rows: Rows) -> None:
     """Put a metric's rows, or its reasons, on their units."""
-    scored = rows.scored_n.tolist()
-    for unit, row, is_scored, number in zip(
-        units, rows.rows_nk.tolist(), scored, itertools.count(), strict=False
-    ):
+    as_tuples = map(tuple, rows.rows_nk.tolist())
+    if rows.scored_n.all():
+        for unit, row in zip(units, as_tuples, strict=True):
+            unit.rows[label] = row
+        return
+    scored = enumerate(rows.scored_n.tolist())
+    for unit, row, (number, is_scored) in zip(units, as_tuples, scored, strict=True):
         if is_scored:
-            unit.rows[label] = tuple(row)
+            unit.rows[label] = row
         else:
             unit.reasons[label] = rows.reasons.get(number, "not scored")
 

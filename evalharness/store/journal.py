@@ -26,7 +26,8 @@ SYNC_EVERY = 64
 """Records between two fsyncs: measured at 0.13 ms CPU each 64, against 6.8 ms each one."""
 
 
-NUMBER_MASK = (1 << 28) - 1
+NUMBER_BITS = 28
+NUMBER_MASK = (1 << NUMBER_BITS) - 1
 """Records that one index can number; the 36 bits above it hold the hash."""
 
 
@@ -143,6 +144,8 @@ def cut_torn_line(path: Path) -> int:
 class JournalReader(Generic[Entry]):
     """Finds records by (sample id, repeat) with 16 bytes of memory a record.
 
+    While each unit stands once and units are asked for in the order written, as a scored recording
+    does, the next line is taken without a search; the first that differs ends that.
     The last line of a unit counts: an answer that replaces an earlier failure stands below it.
     Raises StoreError for a foreign or damaged file, with the line.
     """
@@ -153,6 +156,9 @@ class JournalReader(Generic[Entry]):
         self._file = path.open("rb") if path.exists() else None
         self._offsets = array("Q")
         self._places = array("Q")
+        self._offset = -1
+        self._next = 0
+        self._in_order = True
         self._scan(name)
 
     def _scan(self, name: str) -> None:
@@ -183,13 +189,26 @@ class JournalReader(Generic[Entry]):
         if len(self._places) > 1:
             import numpy as np
 
-            np.frombuffer(self._places, dtype=np.uint64).sort()
+            places = np.frombuffer(self._places, dtype=np.uint64)
+            places.sort()
+            hashes = places >> np.uint64(NUMBER_BITS)
+            self._in_order = not bool((hashes[1:] == hashes[:-1]).any())
 
     def __len__(self) -> int:
         return len(self._offsets)
 
     def find(self, sample_id: str, repeat: int) -> list[Entry]:
         """Every record of a unit, oldest first; empty if there is none."""
+        if self._in_order and self._next < len(self._offsets):
+            entry = self._read(self._offsets[self._next])
+            if entry.id == sample_id and entry.repeat == repeat:
+                self._next += 1
+                return [entry]
+            self._in_order = False
+        return self._search(sample_id, repeat)
+
+    def _search(self, sample_id: str, repeat: int) -> list[Entry]:
+        """Every record of a unit by way of the index."""
         wanted = prefix(sample_id, repeat)
         place = bisect_left(self._places, wanted)
         found: list[Entry] = []
@@ -203,8 +222,11 @@ class JournalReader(Generic[Entry]):
     def _read(self, offset: int) -> Entry:
         if self._file is None:
             raise StoreError("the journal is closed", where=str(self.path))
-        self._file.seek(offset)
-        return self._decoder.decode(self._file.readline())
+        if offset != self._offset:
+            self._file.seek(offset)
+        line = self._file.readline()
+        self._offset = offset + len(line)
+        return self._decoder.decode(line)
 
     def close(self) -> None:
         """Close the file; may be called twice."""

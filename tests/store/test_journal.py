@@ -169,3 +169,22 @@ def test_kill_nine_loses_no_acknowledged_record(tmp_path):
         rest, _ = process.communicate()
         count = len(acknowledged) + rest.count("\n")
         assert before + count <= len(reader(path)) <= before + count + 1
+
+
+@given(st.permutations(range(6)), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_units_are_found_in_any_order_also_when_one_stands_twice(
+    tmp_path_factory, order, answered_again
+):
+    path = tmp_path_factory.mktemp("journal") / "outcomes.jsonl"
+    written = [entry(n, f"text {n}") for n in range(6)]
+    write(path, written)
+    once = reader(path)
+    for n in order:
+        assert [written[n]] == once.find(f"q{n}", 0)
+        assert [] == once.find("absent", 0)
+    write(path, [entry(answered_again, "later")])
+    twice = reader(path)
+    for n in (*range(6), *order):
+        later = [entry(answered_again, "later")] if n == answered_again else []
+        assert [written[n], *later] == twice.find(f"q{n}", 0)
