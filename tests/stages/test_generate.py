@@ -165,7 +165,7 @@ def test_a_recording_of_other_inputs_is_a_mismatch_and_never_scored(words):
         return hashlib.sha256(text.encode()).hexdigest()
 
     rows = [
-        {"id": f"q{n}", "output": f"say {n}", "input_sha256": recorded(f"say {n if n else 99}")}
+        {"id": f"q{n}", "output": f"say {n}", "input_sha256": recorded(f"say {n or 99}")}
         for n in range(40)
     ]
     suite = words.suite(SUITE.replace("REPEATS", "1"))
