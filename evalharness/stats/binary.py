@@ -153,6 +153,7 @@ def _tango_lower(gain: float, loss: float, n: float, z: float) -> float:
     """The theta below the estimate at which the score reaches z."""
 
     def excess(theta: float) -> float:
+        """Score times its own spread, less z of it: zero at the bound."""
         numerator, variance = _score_parts(gain, loss, n, theta)
         return numerator - z * math.sqrt(variance)
 
@@ -192,6 +193,7 @@ def newcombe_paired_interval(table: PairedTable, *, level: float = 0.95) -> Inte
     phi = product / math.sqrt(margins) if margins else 0.0
 
     def side(near: float, far: float) -> float:
+        """How far one bound lies from the estimate."""
         return math.sqrt(max(0.0, near * near - 2.0 * phi * near * far + far * far))
 
     value = p1 - p2

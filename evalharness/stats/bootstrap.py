@@ -63,6 +63,7 @@ def bca_interval(
     acceleration = float((pulls**3).sum()) / (6.0 * spread**1.5) if spread > 0.0 else 0.0
 
     def level_of(z: float) -> float:
+        """The corrected level of a normal quantile."""
         shifted = bias + z
         return normal_cdf(bias + shifted / (1.0 - acceleration * shifted))
 

@@ -132,6 +132,7 @@ def _tails(values: Array, observed: float, slack: float, *, scale: int, exact: b
     total = len(values) + extra
 
     def share(fewer: NDArray[np.bool_]) -> float:
+        """Share of draws that are not among these."""
         return float((len(values) - np.count_nonzero(fewer) + extra) / total)
 
     return Tails(

@@ -149,6 +149,7 @@ def n_two_sample_t(delta: float, sd: float, *, alpha: float = 0.05, power: float
     start = max(2.0, 2.0 * n_paired_mean(delta, sd, alpha=alpha, power=power))
 
     def reached(n: float) -> float:
+        """Power at n, less the power asked for."""
         df = 2.0 * n - 2.0
         shift = math.sqrt(n / 2.0) * delta / sd
         return t_sf_noncentral(t_quantile(1.0 - alpha, df), df, shift) - power
@@ -236,6 +237,7 @@ def n_arcsine(h: float, *, alpha: float = 0.025, power: float = 0.8) -> float:
     z = normal_quantile(1.0 - alpha)
 
     def reached(n: float) -> float:
+        """Power at n, less the power asked for."""
         shift = abs(h) * math.sqrt(n / 2.0)
         return normal_cdf(shift - z) + normal_cdf(-shift - z) - power
 

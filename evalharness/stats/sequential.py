@@ -197,6 +197,7 @@ def _shaped(looks: int, alpha: float, shape: Callable[[float, float], float]) ->
     information = [(k + 1) / looks for k in range(looks)]
 
     def total(c: float) -> float:
+        """Alpha spent in all with this constant, less the alpha there is."""
         return sum(crossing_probabilities(information, [shape(c, t) for t in information])) - alpha
 
     c = find_crossing(total, 0.5, 8.0, tolerance=1e-11)

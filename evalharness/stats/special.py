@@ -191,10 +191,12 @@ def _beta_quantile_below(p: float, q: float, a: float, b: float) -> float:
     """Quantile by safeguarded Newton; p + q = 1, and the smaller of the two is matched."""
 
     def miss(x: float) -> float:
+        """Distance from p, on the side where it is accurate."""
         low, high = _beta_tail(a, b, x, 1.0 - x)
         return low - p if p <= q else q - high
 
     def slope(x: float) -> float:
+        """The density."""
         if not 0.0 < x < 1.0:
             return 0.0
         density = a * b / (a + b) * _binomial_density(a, b, x, 1.0 - x)

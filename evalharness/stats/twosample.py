@@ -64,25 +64,26 @@ def score_z(k1: float, n1: float, k2: float, n2: float, theta: float) -> float:
 
 
 def _score_interval(
-    first: tuple[int, int], second: tuple[int, int], z: float, factor: float
+    first: tuple[int, int], second: tuple[int, int], z: float
 ) -> tuple[float, float]:
-    """Both differences at which the score, its variance widened by `factor`, reaches z."""
-    (k1, n1), (k2, n2) = first, second
-    check_counts(k1, n1)
-    check_counts(k2, n2)
-    value = k1 / n1 - k2 / n2
-    widening = math.sqrt(factor)
+    """Both differences at which the score reaches z."""
+    check_counts(*first)
+    check_counts(*second)
+    return -_score_upper(second, first, z), _score_upper(first, second, z)
 
-    def upper_of(a: tuple[int, int], b: tuple[int, int], at: float) -> float:
-        def excess(theta: float) -> float:
-            return -score_z(a[0], a[1], b[0], b[1], theta) / widening - z
 
-        top = 1.0 - 1e-12
-        if at >= top or excess(top) <= 0.0:
-            return 1.0
-        return find_crossing(excess, at, top)
+def _score_upper(first: tuple[int, int], second: tuple[int, int], z: float) -> float:
+    """The p1 - p2 above the estimate at which the score falls to -z."""
 
-    return -upper_of(second, first, -value), upper_of(first, second, value)
+    def excess(theta: float) -> float:
+        """How far the score lies beyond z."""
+        return -score_z(*first, *second, theta) - z
+
+    value = first[0] / first[1] - second[0] / second[1]
+    top = 1.0 - 1e-12
+    if value >= top or excess(top) <= 0.0:
+        return 1.0
+    return find_crossing(excess, value, top)
 
 
 def score_interval(
@@ -97,7 +98,7 @@ def score_interval(
     """
     check_level(level)
     z = normal_quantile(0.5 + level / 2.0)
-    return Interval(*_score_interval(first, second, z, 1.0), level, "score")
+    return Interval(*_score_interval(first, second, z), level, "score")
 
 
 def miettinen_nurminen_interval(
@@ -107,8 +108,8 @@ def miettinen_nurminen_interval(
     check_level(level)
     total = first[1] + second[1]
     require(total, 2, what="a difference of rates")
-    z = normal_quantile(0.5 + level / 2.0)
-    pair = _score_interval(first, second, z, total / (total - 1.0))
+    z = normal_quantile(0.5 + level / 2.0) * math.sqrt(total / (total - 1.0))
+    pair = _score_interval(first, second, z)
     return Interval(*pair, level, "miettinen-nurminen")
 
 
@@ -187,7 +188,7 @@ class UnpairedBinary:
         """The score interval at level 1 - 2 alpha."""
         check_alpha(alpha)
         z = normal_quantile(1.0 - alpha)
-        pair = _score_interval(self.candidate, self.baseline, z, 1.0)
+        pair = _score_interval(self.candidate, self.baseline, z)
         return Interval(*pair, 1.0 - 2.0 * alpha, self.method)
 
     def p_greater(self, theta: float) -> float:

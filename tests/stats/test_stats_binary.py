@@ -27,7 +27,7 @@ alphas = st.sampled_from([0.005, 0.025, 0.05, 0.1, 0.2])
 
 
 @given(tables())
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_exact_mcnemar_is_a_binomial_test(table):
     gain, loss, _ = table
     if gain + loss == 0:
@@ -38,7 +38,7 @@ def test_exact_mcnemar_is_a_binomial_test(table):
 
 
 @given(tables())
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_mcnemar_equals_statsmodels(table):
     from statsmodels.stats.contingency_tables import mcnemar
 
@@ -54,7 +54,7 @@ def test_mcnemar_equals_statsmodels(table):
 
 
 @given(tables())
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_mid_p_lies_below_the_exact_p(table):
     gain, loss, _ = table
     mid = binary.mcnemar_mid_p(gain, loss).p_value
@@ -72,7 +72,7 @@ def test_mcnemar_without_discordance_says_nothing():
 
 
 @given(tables(), alphas)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_tango_bounds_are_where_the_score_reaches_z(table, alpha):
     gain, loss, n = table
     z = normal_quantile(1.0 - alpha)
@@ -85,7 +85,7 @@ def test_tango_bounds_are_where_the_score_reaches_z(table, alpha):
 
 
 @given(st.integers(1, 100_000), alphas)
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_tango_without_discordance_is_z2_over_n_plus_z2(n, alpha):
     z2 = normal_quantile(1.0 - alpha) ** 2
     interval = binary.tango_interval(0, 0, n, level=1.0 - 2.0 * alpha)
@@ -94,7 +94,7 @@ def test_tango_without_discordance_is_z2_over_n_plus_z2(n, alpha):
 
 
 @given(tables(), st.integers(0, 5000), alphas)
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_adding_ties_never_narrows_below_what_ties_alone_can_show(table, ties, alpha):
     gain, loss, n = table
     z2 = normal_quantile(1.0 - alpha) ** 2
@@ -103,7 +103,7 @@ def test_adding_ties_never_narrows_below_what_ties_alone_can_show(table, ties, a
 
 
 @given(tables(), alphas)
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_swapping_the_arms_mirrors_the_interval(table, alpha):
     gain, loss, n = table
     ours = binary.tango_interval(gain, loss, n, level=1.0 - 2.0 * alpha)
@@ -113,7 +113,7 @@ def test_swapping_the_arms_mirrors_the_interval(table, alpha):
 
 
 @given(tables(), st.floats(-0.99, 0.99), st.floats(-0.99, 0.99))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_score_falls_as_the_margin_rises(table, one, other):
     gain, loss, n = table
     low, high = sorted((one, other))
@@ -121,7 +121,7 @@ def test_the_score_falls_as_the_margin_rises(table, one, other):
 
 
 @given(tables())
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_tangos_square_at_zero_is_mcnemars_chi2(table):
     gain, loss, n = table
     z = binary.tango_z(gain, loss, n, 0.0)
@@ -129,7 +129,7 @@ def test_tangos_square_at_zero_is_mcnemars_chi2(table):
 
 
 @given(tables(largest=60), st.floats(-0.9, 0.9))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_grid_of_scores_equals_the_scalar_score(table, theta):
     gain, loss, n = table
     grid = tango_z_grid(np.array([float(gain)]), np.array([float(loss)]), n, theta)
@@ -151,7 +151,7 @@ def test_ten_ties_do_not_pass_a_margin_of_two_points():
 
 
 @given(tables(largest=60), st.floats(-0.5, 0.5), alphas)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_p_values_and_bounds_of_a_pair_agree(table, theta, alpha):
     effect = binary.PairedBinary(*table)
     bounds = effect.bounds(alpha)
@@ -210,7 +210,7 @@ def test_newcombes_paired_interval_matches_its_published_example():
 
 
 @given(tables(largest=60))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_newcombes_interval_holds_the_estimate(table):
     gain, loss, n = table
     both = (n - gain - loss) // 2

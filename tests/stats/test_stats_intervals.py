@@ -22,7 +22,7 @@ levels = st.sampled_from([0.5, 0.8, 0.9, 0.95, 0.999])
 
 
 @given(counts(), levels)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_intervals_of_a_rate_equal_statsmodels(pair, level):
     from statsmodels.stats.proportion import proportion_confint
 
@@ -39,7 +39,7 @@ def test_intervals_of_a_rate_equal_statsmodels(pair, level):
 
 
 @given(counts(), levels)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_jeffreys_interval_is_the_posteriors(pair, level):
     k, n = pair
     interval = intervals.jeffreys_interval(k, n, level=level)
@@ -50,7 +50,7 @@ def test_jeffreys_interval_is_the_posteriors(pair, level):
 
 
 @given(counts(), levels)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_no_interval_of_a_rate_is_empty_and_all_hold_the_rate(pair, level):
     k, n = pair
     for ours in (
@@ -66,7 +66,7 @@ def test_no_interval_of_a_rate_is_empty_and_all_hold_the_rate(pair, level):
 
 
 @given(counts(80), st.floats(0.0, 1.0), st.sampled_from([0.01, 0.05, 0.2]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_an_absolute_bar_is_judged_exactly(pair, theta, alpha):
     effect = intervals.Proportion(*pair)
     bounds = effect.bounds(alpha)
@@ -133,7 +133,7 @@ def test_what_makes_no_sense_is_refused(call):
 
 
 @given(counts(200), counts(200), st.floats(-0.8, 0.8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_score_uses_the_most_likely_rates(first, second, theta):
     rate1, rate2 = twosample._null_rates(*first, *second, theta)
     assert rate1 - rate2 == pytest.approx(theta, abs=1e-9)
@@ -150,7 +150,7 @@ def test_the_score_uses_the_most_likely_rates(first, second, theta):
 
 
 @given(counts(200), counts(200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_at_zero_the_score_is_pearsons(first, second):
     hits, total = first[0] + second[0], first[1] + second[1]
     ours = twosample.two_proportion_chi2(first, second)
@@ -167,7 +167,7 @@ def test_at_zero_the_score_is_pearsons(first, second):
 
 
 @given(counts(150), counts(150), st.floats(-0.7, 0.7), st.sampled_from([0.025, 0.05, 0.2]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_p_values_and_bounds_of_two_rates_agree(first, second, theta, alpha):
     effect = twosample.UnpairedBinary(first, second)
     bounds = effect.bounds(alpha)
@@ -179,7 +179,7 @@ def test_p_values_and_bounds_of_two_rates_agree(first, second, theta, alpha):
 
 
 @given(counts(150), counts(150))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_swapping_unpaired_arms_mirrors_the_bounds(first, second):
     ours = twosample.UnpairedBinary(first, second).bounds(0.05)
     theirs = twosample.UnpairedBinary(second, first).bounds(0.05)

@@ -31,7 +31,7 @@ def bounded(values, **kwargs):
 
 
 @given(differences, alphas)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_bound_lies_inside_students(values, alpha):
     ours = bounded(values).bounds(alpha)
     student = intervals.t_interval(values, level=1.0 - 2.0 * alpha)
@@ -40,7 +40,7 @@ def test_no_bound_lies_inside_students(values, alpha):
 
 
 @given(differences, alphas)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_bound_lies_inside_what_may_be_unseen(values, alpha):
     bounds = bounded(values).bounds(alpha)
     share = unseen_share(len(values), alpha)
@@ -50,7 +50,7 @@ def test_no_bound_lies_inside_what_may_be_unseen(values, alpha):
 
 
 @given(st.integers(2, 5000), alphas)
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_ties_have_the_exact_interval_of_zero_events(n, alpha):
     bounds = bounded(np.zeros(n)).bounds(alpha)
     exact = intervals.clopper_pearson_interval(0, n, level=1.0 - 2.0 * alpha)
@@ -59,7 +59,7 @@ def test_ties_have_the_exact_interval_of_zero_events(n, alpha):
 
 
 @given(differences, st.floats(-0.9, 0.9), alphas)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_p_values_and_bounds_of_a_mean_agree(values, theta, alpha):
     effect = bounded(values)
     bounds = effect.bounds(alpha)
@@ -70,7 +70,7 @@ def test_p_values_and_bounds_of_a_mean_agree(values, theta, alpha):
 
 
 @given(differences)
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_swapping_the_arms_mirrors_the_bounds(values):
     ours, theirs = bounded(values).bounds(0.05), bounded(-values).bounds(0.05)
     assert ours.lower == pytest.approx(-theirs.upper, abs=1e-12)
@@ -79,7 +79,7 @@ def test_swapping_the_arms_mirrors_the_bounds(values):
 
 
 @given(differences, st.randoms(use_true_random=False))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_order_of_samples_does_not_matter(values, random):
     shuffled = values.copy()
     random.shuffle(shuffled)
@@ -89,7 +89,7 @@ def test_the_order_of_samples_does_not_matter(values, random):
 
 
 @given(differences, st.floats(-0.99, 0.99), st.floats(-0.99, 0.99))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_evidence_falls_as_the_bar_rises(values, one, other):
     low, high = sorted((one, other))
     effect = bounded(values)
@@ -98,7 +98,7 @@ def test_evidence_falls_as_the_bar_rises(values, one, other):
 
 
 @given(differences, st.integers(2, 4))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_copies_in_clusters_change_nothing(values, copies):
     codes = np.repeat(np.arange(len(values)), copies)
     many = bounded(np.repeat(values, copies), clusters=codes)
@@ -108,7 +108,7 @@ def test_copies_in_clusters_change_nothing(values, copies):
 
 
 @given(differences)
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_clusters_of_one_are_no_clusters(values):
     alone = bounded(values, clusters=np.arange(len(values)))
     assert alone.bounds(0.05) == bounded(values).bounds(0.05)
@@ -202,7 +202,7 @@ def test_values_that_never_vary_have_the_p_of_a_sign_test():
 
 
 @given(differences)
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_without_skew_and_range_it_is_students_test(values):
     symmetric = np.concatenate([values, -values]) + 0.05
     assume(np.ptp(symmetric) > 1e-3)
@@ -211,13 +211,13 @@ def test_without_skew_and_range_it_is_students_test(values):
 
 
 @given(st.floats(-8.0, 8.0), st.floats(-1.0, 1.0))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_halls_transformation_is_inverted(t, skew_term):
     assert hall_t_inverse(hall_t(t, skew_term), skew_term) == pytest.approx(t, abs=1e-6)
 
 
 @given(st.floats(-8.0, 8.0), st.floats(-8.0, 8.0), st.floats(-1.0, 1.0))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_halls_transformation_never_turns_back(one, other, skew_term):
     low, high = sorted((one, other))
     assert hall_t(low, skew_term) <= hall_t(high, skew_term) + 1e-9
@@ -238,7 +238,7 @@ def test_hall_agrees_with_the_bootstrap_t_on_a_skewed_sample():
 
 
 @given(st.floats(-0.99, 0.99), st.integers(1, 5000), alphas)
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_unseen_bound_is_where_its_p_is_alpha(value, n, alpha):
     bound = unseen_bound(value, -1.0, n=n, alpha=alpha)
     assert unseen_p(value, bound, -1.0, n=n) == pytest.approx(alpha, rel=1e-6)

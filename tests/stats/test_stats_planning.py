@@ -31,7 +31,7 @@ p_values = st.lists(st.floats(0.0, 1.0), min_size=1, max_size=20)
 
 
 @given(p_values)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_adjustments_equal_statsmodels(values):
     from statsmodels.stats.multitest import multipletests
 
@@ -45,7 +45,7 @@ def test_adjustments_equal_statsmodels(values):
 
 
 @given(p_values, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_adjusted_values_follow_their_own_and_only_rise(values, random):
     order = list(range(len(values)))
     random.shuffle(order)
@@ -88,7 +88,7 @@ def test_a_tenth_of_the_traffic_costs_what_the_table_says(rate, margin, expected
 
 
 @given(st.floats(0.005, 0.2), st.floats(0.01, 0.5), st.floats(0.5, 0.95))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_n_and_power_are_inverse(margin, discordance, target):
     n = power.n_paired_binary(margin, discordance, power=target)
     reached = power.power_paired_binary(n, margin, discordance)
@@ -297,7 +297,7 @@ def test_a_peek_without_variance_says_nothing():
 
 
 @given(st.lists(st.integers(0, 5000), min_size=2, max_size=4).filter(lambda c: sum(c) > 0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_split_test_equals_scipys(counts):
     weights = list(range(1, len(counts) + 1))
     expected = sum(counts) * np.array(weights) / sum(weights)
@@ -395,7 +395,7 @@ def test_sums_that_say_nothing_are_refused():
 
 
 @given(st.integers(1, 200), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_pass_at_k_is_the_exact_share_of_draws(n, data):
     c, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
     exact = 1.0 - math.comb(n - c, k) / math.comb(n, k)
@@ -431,7 +431,7 @@ def test_betting_bounds_hold_on_rare_large_losses(n):
 
 
 @given(st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=40), st.sampled_from([0.01, 0.05]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_betting_bounds_hold_the_mean_and_mirror(values, alpha):
     array = np.array(values)
     bounds = betting.betting_bounds(array, low=-1.0, high=1.0, alpha=alpha)

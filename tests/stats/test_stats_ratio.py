@@ -30,7 +30,7 @@ seeds = st.integers(0, 1000)
 
 
 @given(seeds, st.integers(10, 200), st.sampled_from([0.01, 0.05, 0.2]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_bounds_of_a_ratio_are_where_its_p_is_alpha(seed, n, alpha):
     effect = ratio.ratio_effect(*costs(n, seed, 0.3))
     bounds = effect.bounds(alpha)
@@ -41,7 +41,7 @@ def test_the_bounds_of_a_ratio_are_where_its_p_is_alpha(seed, n, alpha):
 
 
 @given(seeds, st.floats(0.01, 100.0), st.floats(0.01, 100.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_units_of_money_do_not_matter(seed, one, other):
     candidate, baseline = costs(80, seed)
     plain = ratio.ratio_effect(candidate, baseline).bounds(0.05)
@@ -51,7 +51,7 @@ def test_units_of_money_do_not_matter(seed, one, other):
 
 
 @given(seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_swapping_the_arms_inverts_the_bounds(seed):
     candidate, baseline = costs(150, seed, 0.5)
     ours = ratio.ratio_effect(candidate, baseline).bounds(0.05)
@@ -61,7 +61,7 @@ def test_swapping_the_arms_inverts_the_bounds(seed):
 
 
 @given(seeds, st.floats(0.05, 3.0), st.floats(0.05, 3.0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_evidence_for_a_smaller_ratio_grows_with_the_bar(seed, one, other):
     low, high = sorted((one, other))
     effect = ratio.ratio_effect(*costs(60, seed))
@@ -70,7 +70,7 @@ def test_evidence_for_a_smaller_ratio_grows_with_the_bar(seed, one, other):
 
 
 @given(seeds, st.integers(2, 4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_copies_in_clusters_change_nothing(seed, copies):
     candidate, baseline = costs(50, seed)
     codes = np.repeat(np.arange(50), copies)
@@ -196,7 +196,7 @@ def test_a_rate_of_nothing_is_refused():
 
 
 @given(seeds, st.integers(200, 400), st.sampled_from([0.5, 0.9, 0.95]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_order_statistics_bound_a_quantile_as_the_binomial_says(seed, n, q):
     values = costs(n, seed)[0]
     effect = quantile.quantile_effect(values, q, rng=generator())
@@ -210,7 +210,7 @@ def test_order_statistics_bound_a_quantile_as_the_binomial_says(seed, n, q):
 
 
 @given(seeds, st.floats(0.2, 6.0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_p_values_and_bounds_of_a_quantile_agree(seed, theta):
     effect = quantile.quantile_effect(costs(250, seed)[0], 0.95, rng=generator())
     bounds = effect.bounds(0.05)
@@ -225,7 +225,7 @@ def test_a_quantile_equals_numpys_inverted_cdf():
 
 
 @given(seeds, st.integers(1, 60), st.sampled_from([0.05, 0.5, 0.9, 0.95]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_weighted_quantiles_equal_those_of_copied_values(seed, n, q):
     rng = generator(seed)
     values = np.round(rng.random(n), 1)
