@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "plan": ("evalharness.cli.plan", "Say what a gate takes, before a token is spent."),
     "bless": ("evalharness.cli.bless", "Keep a run as a baseline in git."),
     "report": ("evalharness.cli.report", "Write the reports of runs or gates again."),
+    "export": ("evalharness.cli.export", "Write a run as CSV, JSON lines, Parquet or LaTeX."),
     "validate": ("evalharness.cli.validate", "Check a suite, a held-out file or a training file."),
     "list": ("evalharness.cli.listing", "List metrics, clients, suites, baselines or runs."),
     "show": ("evalharness.cli.show", "Show a run, or one of its samples whole."),
@@ -97,6 +98,12 @@ def cli() -> None:
     """  # noqa: D301 - \b is click's mark for text that is not to be wrapped
 
 
+def public_name(error: HarnessError) -> str:
+    """The error's class as the tree in `errors` names it, whatever a room derives from it."""
+    tree = (kind for kind in type(error).__mro__ if kind.__module__ == HarnessError.__module__)
+    return next(tree, HarnessError).__name__
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line; gives its exit code. Prints errors to stderr and raises nothing."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -111,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except HarnessError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
+        click.echo(f"{public_name(error)}: {error}", err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         command = shlex.join(["evalharness", *arguments])

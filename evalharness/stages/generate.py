@@ -25,7 +25,7 @@ PASSING_KINDS = frozenset(
 )
 """Failures that a resumed run asks again: they say nothing about the question."""
 
-REPORT_EVERY = 64
+REPORT_EVERY = 8
 Chain: TypeAlias = tuple[int, tuple[Sample, ...]]
 
 
