@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -37,6 +37,9 @@ from evalharness.records import (
 
 if TYPE_CHECKING:
     from evalharness.contracts import Array
+
+Check: TypeAlias = Callable[[Metric, Sequence[Any]], Iterator[str]]
+"""A metric and examples -> what is wrong, in words."""
 
 _KINDS: Final = ("binary", "continuous", "count", "corpus", "ordered", "refit")
 _SCALES: Final = ("fraction", "points", "seconds", "usd", "tokens", "count", "plain")
@@ -86,12 +89,20 @@ def check_metric(metric: Metric, examples: Sequence[Any] | None = None) -> None:
     broken = [
         f"{check.__name__.strip('_').replace('_', ' ')}: {problem}"
         for check in _CHECKS
-        for problem in check(metric, examples)
+        for problem in _problems(check, metric, examples)
     ]
     if broken:
         raise AssertionError(
             f"metric '{metric.name}' breaks its contract:\n  " + "\n  ".join(broken)
         )
+
+
+def _problems(check: Check, metric: Metric, examples: Sequence[Any]) -> list[str]:
+    """What one check finds; a metric that raises has broken it."""
+    try:
+        return list(check(metric, examples))
+    except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
+        return [f"raised {error!r}"]
 
 
 def score_texts(
@@ -327,29 +338,21 @@ def _hostile_texts(metric: Metric, _examples: Sequence[Any]) -> Iterator[str]:
             Asked(sample=items[0].sample, outcome=Failed(kind=kind))
             for kind in ("missing", "refusal", "content_filter", "timeout")
         ]
-    try:
-        rows = metric.measure(batch)
-        metric.bounds([one.sample for one in batch])
-    except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
-        yield f"raised {error!r}"
-        return
+    rows = metric.measure(batch)
+    metric.bounds([one.sample for one in batch])
     yield from _row_problems(metric, rows, len(batch))
 
 
 def _pickles(metric: Metric, examples: Sequence[Any]) -> Iterator[str]:
     """Batches go to other processes, and the metric with them."""
-    try:
-        copy = pickle.loads(pickle.dumps(metric))  # noqa: S301  (made one line above)
-    except Exception as error:  # noqa: BLE001  (whatever it raises is the finding)
-        yield f"cannot be pickled: {error!r}"
-        return
+    copy = pickle.loads(pickle.dumps(metric))  # noqa: S301  (made on this line)
     if copy.signature != metric.signature:
         yield "a pickled copy has another signature"
     if not np.array_equal(copy.measure(examples).rows_nk, metric.measure(examples).rows_nk):
         yield "a pickled copy gives other rows"
 
 
-_CHECKS: Final[tuple[Callable[[Metric, Sequence[Any]], Iterator[str]], ...]] = (
+_CHECKS: Final[tuple[Check, ...]] = (
     _attributes,
     _rows,
     _batches,

@@ -14,10 +14,11 @@ from evalharness.metrics import base
 from evalharness.metrics.outcomes import REFUSAL_OPENINGS
 from evalharness.records import Usage
 
-OUTCOMES = (
+NAMES = (
     "error_rate unparsed_rate truncation_rate refusal_rate latency_mean_s latency_p50_s "
     "latency_p95_s latency_p99_s ttft_p50_s ttft_p95_s cost_usd prompt_tokens completion_tokens"
-).split()
+)
+OUTCOMES = NAMES.split()
 QUANTILES = {"latency_p50_s": 0.5, "latency_p95_s": 0.95, "latency_p99_s": 0.99}
 
 

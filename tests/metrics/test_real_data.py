@@ -20,7 +20,7 @@ pytestmark = pytest.mark.shared
 
 
 def lines(path):
-    return gzip.open(path, "rt", encoding="utf-8").read().rstrip("\n").split("\n")
+    return gzip.decompress((path).read_bytes()).decode().rstrip("\n").split("\n")
 
 
 def rows(path):
@@ -61,7 +61,7 @@ def close(value, wanted):
 
 
 def squad_questions(path):
-    data = json.load(gzip.open(path, "rt"))["data"]
+    data = json.loads(gzip.decompress((path).read_bytes()))["data"]
     return {
         question["id"]: tuple(answer["text"] for answer in question["answers"])
         for article in data
@@ -90,7 +90,9 @@ def test_squad_v1_figures(squad):
     questions = squad_questions(folder / "dev_v1.1_sample.json.gz")
     systems = next(value for key, value in wanted.items() if key.startswith("v1.1 on"))
     for system, figures in systems.items():
-        predictions = json.load(gzip.open(folder / f"pred_v1.1_{system}.json.gz", "rt"))
+        predictions = json.loads(
+            gzip.decompress((folder / f"pred_v1.1_{system}.json.gz").read_bytes())
+        )
         assert len(set(questions) - set(predictions)) == figures["missing_predictions"]
         exact, f1 = squad_figures(questions, predictions, "v1")
         assert close(exact, figures["exact"]), system
@@ -101,7 +103,9 @@ def test_squad_v2_figures_with_and_without_answers(squad):
     folder, wanted = squad
     questions = squad_questions(folder / "dev_v2.0_sample.json.gz")
     for system, figures in wanted["v2.0 on dev_v2.0_sample.json"].items():
-        predictions = json.load(gzip.open(folder / f"pred_v2.0_{system}.json.gz", "rt"))
+        predictions = json.loads(
+            gzip.decompress((folder / f"pred_v2.0_{system}.json.gz").read_bytes())
+        )
         parts = {
             "": questions,
             "HasAns_": {one: targets for one, targets in questions.items() if targets},
@@ -121,7 +125,9 @@ def test_squad_figures_with_several_references(squad, variant):
     answerable = {one: targets for one, targets in questions.items() if targets}
     systems = next(value for key, value in wanted.items() if key.startswith("v1.1 predictions"))
     for system, figures in systems.items():
-        predictions = json.load(gzip.open(folder / f"pred_v1.1_{system}.json.gz", "rt"))
+        predictions = json.loads(
+            gzip.decompress((folder / f"pred_v1.1_{system}.json.gz").read_bytes())
+        )
         exact, f1 = squad_figures(answerable, predictions, variant)
         assert close(exact, figures["exact"]), system
         assert close(f1, figures["f1"]), system

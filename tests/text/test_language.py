@@ -60,7 +60,9 @@ def test_support_questions_are_english(shared_data):
 
 def test_translations_into_chinese_are_chinese_and_their_sources_english(shared_data):
     def lines(name):
-        return gzip.open(shared_data / "wmt23" / name, "rt").read().split("\n")[:600]
+        return (
+            gzip.decompress((shared_data / "wmt23" / name).read_bytes()).decode().split("\n")[:600]
+        )
 
     chinese = [language_of(line) for line in lines("en-zh.refA.gz") if len(line) > 10]
     english = [language_of(line) for line in lines("en-zh.src.gz") if len(line.split()) > 7]
