@@ -4,15 +4,18 @@
     result = gate("facts", candidate="tuned", baseline="base")
     result.verdict.state          # "READY"
 
-Depends on: stages, report.facts.  Prints nothing; raises HarnessError and gives Facts.
+Depends on: stages, report.facts.  Prints nothing; raises HarnessError, gives Facts.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
+from evalharness.errors import MissingExtra
 from evalharness.report.facts import build_facts
 from evalharness.results import Facts
 from evalharness.spec.locate import find_suite
@@ -25,7 +28,14 @@ from evalharness.stages.execute import execute
 from evalharness.stages.options import RunOptions, silent
 from evalharness.store.runs import RunFolder
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from evalharness.store.export import Row
+
 Names = str | Sequence[str]
+Table: TypeAlias = Literal["metrics", "gates", "comparisons", "samples"]
+TABLES: Final[tuple[Table, ...]] = get_args(Table)
 
 
 def evaluate(suite: str | Path, models: Names, *, options: RunOptions | None = None) -> list[Facts]:
@@ -72,11 +82,54 @@ def gate(
     return build_facts(decide_gate(request, chosen, silent), out=chosen.out)
 
 
-def load_run(path: str | Path) -> Facts:
-    """The facts of a complete run, gate or comparison folder."""
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A run, comparison or gate on disk.
+
+    facts: what its reports show.  path: its folder.  out: the folder that holds its runs.
+    """
+
+    facts: Facts
+    path: Path
+    out: Path
+
+    def rows(self, table: Table = "metrics") -> list[Row]:
+        """A table as plain rows, None where a value is undetermined. Raises StoreError.
+
+        metrics: one row an arm, slice and metric.  gates, comparisons: one each.
+        samples: one a unit and arm, with its answer and its value of each metric.
+        """
+        from evalharness.report.tables import comparison_rows, gate_rows, metric_rows
+
+        if table == "metrics":
+            return metric_rows(self.facts)
+        if table == "gates":
+            return gate_rows(self.facts)
+        if table == "comparisons":
+            return comparison_rows(self.facts)
+        from evalharness.report.units import runs_of
+        from evalharness.store.export import unit_rows
+
+        runs = runs_of(self.facts, self.path, self.out)
+        return [row | {"arm": arm} for (_, arm), run in runs.items() for row in unit_rows(run)]
+
+    def to_pandas(self, table: Table = "metrics") -> DataFrame:
+        """A table as a pandas frame, see `rows`.
+
+        Raises MissingExtra where pandas is not installed (extra `report`).
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtra("pandas", extra="report", needed_for="a DataFrame") from error
+        return pd.DataFrame(self.rows(table))
+
+
+def load_run(path: str | Path) -> Loaded:
+    """A complete run, gate or comparison folder. Raises StoreError."""
     folder = Path(path)
     out = folder.parent.parent if folder.parent.name == "gates" else folder.parent
-    return build_facts(folder, out=out)
+    return Loaded(build_facts(folder, out=out), folder, out)
 
 
 def load_summary(path: str | Path) -> RunFolder:

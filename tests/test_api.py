@@ -14,7 +14,7 @@ def test_gate_compare_evaluate_and_load_run(tmp_path):
     assert facts.verdict is not None
     assert facts.verdict.state == "READY"
     (folder,) = (tmp_path / "runs" / "gates").iterdir()
-    assert facts == evalharness.load_run(folder)
+    assert facts == evalharness.load_run(folder).facts
     (run,) = evalharness.evaluate("facts", "undertrained", options=options)
     assert run.arms[0].summary.n == 360
     compared = evalharness.compare("base", ["tuned"], suite="facts", options=options)
