@@ -223,7 +223,9 @@ def _note(row: GateRow) -> str:
     if row.role == "diagnostic":
         parts.append("diagnostic: does not decide")
     if row.n_more is not None:
-        parts.append(f"about {numbers.count(row.n_more)} more samples would decide")
+        parts.append(
+            f"about {numbers.count(row.n_more)} more samples would decide if the arms are equal"
+        )
     if row.reason:
         parts.append(one_line(row.reason))
     return "; ".join(parts)

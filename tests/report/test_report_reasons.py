@@ -100,7 +100,7 @@ def test_an_absolute_bar_names_no_baseline():
 def test_an_undecided_gate_says_how_bad_it_may_be_and_what_would_decide():
     told = undecided(made.slice_gate(), PAGE)
     assert "it may be lower by as much as 3.1 pp, and may lose at most 1.0 pp" in told
-    assert told.endswith("about 1,240 more samples would decide")
+    assert told.endswith("about 1,240 more samples would decide if the arms are equal")
 
 
 def test_an_undetermined_gate_says_what_is_missing():
