@@ -66,6 +66,11 @@ class Entries:
     def __len__(self) -> int:
         return len(self._index)
 
+    @property
+    def names_inputs(self) -> bool:
+        """Whether any entry says which input it answered."""
+        return self._index.names_inputs
+
     def find(self, sample_id: str, repeat: int) -> Found | None:
         """The entry of this repeat, or the one of all repeats; None if there is none.
 
@@ -166,6 +171,8 @@ def _add(index: EntryIndex, entry: Entry, source: bytes, start: int) -> None:
     if repeat is None:
         repeat = 0 if entry.answers() is None else WHOLE
     index.add(sample_id, repeat, start)
+    if entry.input_sha256 is not None:
+        index.names_inputs = True
 
 
 def _from_json_lines(path: Path, fields: Mapping[str, str]) -> Entries:

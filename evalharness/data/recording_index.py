@@ -24,9 +24,11 @@ class EntryIndex:
     The key of an id and a repeat is a hash that holds within this process only.
     Different ids may share a key (once in 3e7 recordings of a million entries): `positions` gives
     every candidate and the caller looks at the id.
+    names_inputs: set by the caller where an entry says which input it answered.
     """
 
     def __init__(self) -> None:
+        self.names_inputs = False
         self._keys = array("Q")
         self._starts = array("Q")
         self._next = 0

@@ -39,11 +39,13 @@ class Recording:
     """Answers by (sample id, repeat). Close it, or use it as a context manager.
 
     path: the file.  n: the number of entries in it (lines, or keys of a JSON object).
+    names_inputs: whether any entry says which input it answered.
     """
 
     def __init__(self, path: Path, entries: Entries) -> None:
         self.path = path
         self.n = len(entries)
+        self.names_inputs = entries.names_inputs
         self._entries = entries
 
     def lookup(self, sample_id: str, repeat: int = 0) -> Outcome | None:
@@ -58,6 +60,8 @@ class Recording:
 
     def input_sha256(self, sample_id: str, repeat: int = 0) -> str | None:
         """The hash of the input that was answered, if the recording says it."""
+        if not self.names_inputs:
+            return None
         found = self._entries.find(sample_id, repeat)
         return None if found is None else found.entry.input_sha256
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any, Final, Protocol, runtime_checkable
+
+import msgspec
 
 from evalharness.contracts import Source
 from evalharness.data.identity import SeenIds
-from evalharness.data.lines import require_file
-from evalharness.data.rows import FORMATS, Row, RowFormat, format_of, iter_rows
+from evalharness.data.lines import Line, at, iter_lines, require_file
+from evalharness.data.rows import FORMATS, Row, RowFormat, format_of, iter_rows, parse_json_line
 from evalharness.data.samples import SampleMaker, is_named_by_content
 from evalharness.data.squad import is_squad, squad_samples
 from evalharness.errors import DataError, UsageError, did_you_mean
@@ -86,6 +89,34 @@ class FileSource:
         """Every sample. Raises DataError with the line at the first one that is wrong."""
         return islice(self._checked(), self._limit)
 
+    def ids(self) -> Iterator[str]:
+        """The id of every sample in order, without building those that carry one.
+
+        What else may be wrong with a row, and ids that stand twice, only iterating finds.
+        Raises DataError where an id cannot be had.
+        """
+        spec = self._maker.spec
+        if self._format == "jsonl" and spec.turns == "last" and "id" not in spec.fields:
+            return islice(self._ids_of_lines(), self._limit)
+        return (sample.id for sample in self)
+
+    def _ids_of_lines(self) -> Iterator[str]:
+        for line in iter_lines(self.path):
+            if isinstance(line, DataError):
+                raise line
+            sample_id = _id_of_line(line.text)
+            if sample_id is not None:
+                yield sample_id
+            elif line.text and not line.text.isspace():
+                yield from self._ids_built(line)
+
+    def _ids_built(self, line: Line) -> Iterator[str]:
+        row = parse_json_line(self.path, line, at(self.path))
+        if isinstance(row, DataError):
+            raise row
+        for sample in samples_of(row, self._maker):
+            yield sample.id
+
     def _checked(self) -> Iterator[Sample]:
         seen = SeenIds()
         for number, (row, sample) in enumerate(self._samples()):
@@ -109,6 +140,41 @@ class FileSource:
         for earlier, other in islice(self._samples(), n_before):
             if other.id == sample.id:
                 raise duplicate(sample, earlier, row)
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A source that can tell its samples' ids without building the samples."""
+
+    def ids(self) -> Iterator[str]:
+        """The id of every sample, in order."""
+        ...
+
+
+def ids_of(source: Source) -> Iterator[str]:
+    """The id of every sample of a source, in order, as cheaply as the source can tell."""
+    if isinstance(source, Listed):
+        return source.ids()
+    return (sample.id for sample in source)
+
+
+class _NamedLine(msgspec.Struct):
+    """What a line must hold to be one sample with an id of its own; the rest is passed over."""
+
+    id: str
+    paragraphs: Any = None  # Any: whatever stands there, the line is then an article of SQuAD
+
+
+_NAMED: Final = msgspec.json.Decoder(_NamedLine)
+
+
+def _id_of_line(text: bytes) -> str | None:
+    """The id that a line gives as a text; None where more must be known to tell."""
+    try:
+        line = _NAMED.decode(text)
+    except msgspec.DecodeError:
+        return None
+    return line.id if line.paragraphs is None and line.id.strip() else None
 
 
 def samples_of(row: Row, maker: SampleMaker) -> Iterable[Sample]:

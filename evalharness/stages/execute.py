@@ -16,6 +16,7 @@ import msgspec
 from evalharness.clients.settings import ClientSettings
 from evalharness.clients.stack import Asker, Shared, build_asker, open_client
 from evalharness.contracts import Client
+from evalharness.data.sources import ids_of
 from evalharness.errors import StoreError, UsageError
 from evalharness.records import JsonObject
 from evalharness.spec.suite import Suite
@@ -25,7 +26,7 @@ from evalharness.stages.evidence import gather_evidence
 from evalharness.stages.extraction import build_extractor
 from evalharness.stages.generate import first_error, generate
 from evalharness.stages.options import Report, RunOptions
-from evalharness.stages.plan import Plan, heldout, make_plan
+from evalharness.stages.plan import Plan, Reads, heldout, make_plan
 from evalharness.stages.score import score, suite_metrics
 from evalharness.store.keys import sha256_of
 from evalharness.store.runs import RunFolder, write_json
@@ -90,8 +91,16 @@ def open_arm(suite: Suite, arm: Arm, options: RunOptions, shared: Shared) -> Ope
         max_connections=options.max_connections or DEFAULT_CONNECTIONS,
     )
     client = open_client(arm.provider, arm.model, settings)
-    plan = make_plan(suite, arm, client.identity, options, shows_prompt=client.capabilities.prompts)
+    plan = make_plan(suite, arm, client.identity, options, reads=reads_of(client))
     return Opened(arm, client, build_asker(client, settings, shared=shared), plan)
+
+
+def reads_of(client: Client) -> Reads:
+    """What a client looks at; a recording compares inputs only where it says which it answered."""
+    if client.capabilities.prompts:
+        return "prompts"
+    recording: Recording | None = getattr(client, "recording", None)
+    return "contents" if recording is None or recording.names_inputs else "ids"
 
 
 def _client_options(suite: Suite, arm: Arm, options: RunOptions) -> JsonObject:
@@ -134,7 +143,7 @@ async def _generate_one(item: Opened, options: RunOptions, report: Report) -> No
 
 def note_extra_ids(plan: Plan, recording: Recording) -> None:
     """Write into run.json which of a recording's ids the data lacks; they are left out."""
-    extra = recording.extra_ids(sample.id for sample in plan.source)
+    extra = recording.extra_ids(ids_of(plan.source))
     if not extra:
         return
     named = ", ".join(extra[:NAMED_IDS]) + (", ..." if len(extra) > NAMED_IDS else "")
@@ -152,7 +161,7 @@ def _total(item: Opened) -> int | None:
         return None
     count = 0
     for sample in item.plan.source:
-        if item.plan.shows_prompt:
+        if item.plan.program is not None:
             item.plan.program.render(sample)
         count += 1
     return count * item.plan.generation.repeats

@@ -9,6 +9,7 @@ memory and load stay constant.  What the journal holds is not asked again.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -82,6 +83,11 @@ class _Work:
 
     async def in_batches(self) -> None:
         """For clients that answer many requests at once; chains are asked turn by turn."""
+        if self.plan.by_id:
+            requests = self.plan.requests_by_id()
+            while batch := list(itertools.islice(requests, self.asker.batch_size)):
+                await self.batch([r for r in batch if self.kept(r.sample_id, r.repeat) is None])
+            return
         pending: list[Request] = []
         for repeat, samples in self.plan.chains():
             if len(samples) > 1:
@@ -91,11 +97,12 @@ class _Work:
             if len(pending) >= self.asker.batch_size:
                 await self.batch(pending)
                 pending = []
-        if pending:
-            await self.batch(pending)
+        await self.batch(pending)
 
     async def batch(self, requests: list[Request]) -> None:
-        """Ask and journal one batch."""
+        """Ask and journal one batch; nothing for an empty one."""
+        if not requests:
+            return
         outcomes = await self.asker.ask_batch(requests)
         self.writer.append_many(
             [

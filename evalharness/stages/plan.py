@@ -10,14 +10,14 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from evalharness.contracts import Identity, PromptProgram, Source
 from evalharness.data.identity import input_sha256
-from evalharness.data.sources import open_source
+from evalharness.data.sources import ids_of, open_source
 from evalharness.errors import DataError, UsageError
-from evalharness.prompts.build import build_program
 from evalharness.records import Request, Sample, Sampling
 from evalharness.spec.read import digest
 from evalharness.spec.suite import DataSpec, GenerationSpec, Suite
@@ -29,37 +29,53 @@ from evalharness.store.runs import Manifest, RunFolder, open_run
 SEED_BITS = 31
 """Servers take seeds as signed 32-bit numbers."""
 
+Reads: TypeAlias = Literal["prompts", "contents", "ids"]
+"""What a client looks at: the rendered messages; or, as recordings do, which input was asked, or
+nothing but the sample's id."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that `generate` needs to ask: samples, prompt program, decoding, where to write.
 
-    shows_prompt: whether the client reads messages; a recording does not, and none are rendered.
+    program: None where the client reads no messages: none are rendered then, and no examples or
+    documents are needed.
     """
 
     suite: Suite
     arm: Arm
     source: Source
-    program: PromptProgram
+    program: PromptProgram | None
     generation: GenerationSpec
     identity: Identity
-    shows_prompt: bool
+    reads: Reads
     folder: RunFolder
     seed: int
+
+    @property
+    def by_id(self) -> bool:
+        """Whether `requests_by_id` asks everything, so that no sample need be built."""
+        return self.reads == "ids" and not self._chained()
+
+    def requests_by_id(self) -> Iterator[Request]:
+        """The questions of a client that looks at nothing but ids, in the order of the data."""
+        for sample_id in ids_of(self.source):
+            for repeat in range(self.generation.repeats):
+                yield Request(key="", sample_id=sample_id, repeat=repeat)
 
     def chains(self) -> Iterator[tuple[int, tuple[Sample, ...]]]:
         """(repeat, samples): samples of one chain are asked in order, chains in any order.
 
         A chain is a whole conversation where its own answers become its history, one sample else.
         """
-        chained = self.suite.data.turns == "all" and self._history() == "predicted"
+        chained = self._chained()
         for samples in conversations(self.source) if chained else singles(self.source):
             for repeat in range(self.generation.repeats):
                 yield repeat, samples
 
     def request(self, sample: Sample, repeat: int, answers: Sequence[str] = ()) -> Request:
         """The question for one sample, rendered. Raises SpecError where the template fails."""
-        if not self.shows_prompt:  # a recording finds its answer by the sample's id alone
+        if self.program is None:  # a recording finds its answer by the sample's id
             return Request(
                 key="", sample_id=sample.id, repeat=repeat, input_sha256=input_sha256(sample)
             )
@@ -75,24 +91,21 @@ class Plan:
             input_sha256=input_sha256(sample),
         )
 
-    def _history(self) -> str:
+    def _chained(self) -> bool:
         spec = self.arm.prompt or self.suite.prompt
-        return spec.history
+        return self.suite.data.turns == "all" and spec.history == "predicted"
 
 
 def make_plan(
-    suite: Suite, arm: Arm, identity: Identity, options: RunOptions, *, shows_prompt: bool
+    suite: Suite, arm: Arm, identity: Identity, options: RunOptions, *, reads: Reads
 ) -> Plan:
     """The plan of one arm over one suite, and its run folder (an earlier one if it asks the same).
 
     Raises DataError, SpecError, UsageError before anything is asked.
     """
     source = heldout(suite, options)
-    prompt = arm.prompt or suite.prompt
     generation = arm.generation or suite.generation
-    place = arm.where if arm.prompt else str(Path(suite.base) / "suite.yaml")
-    base = arm.base if arm.prompt and arm.base else Path(suite.base)
-    program = build_program(prompt, base=base, where=place, heldout=source)
+    program = program_of(suite, arm, source, reads)
     seed = options.seed if options.seed is not None else (generation.seed or 0)
     manifest = Manifest(
         run="",
@@ -102,7 +115,7 @@ def make_plan(
         data=source.where,
         fingerprints={
             "data": data_fingerprint(suite.data, suite, options),
-            "prompt": program.sha256 if shows_prompt else "",
+            "prompt": program.sha256 if program is not None else "",
             "generation": sha256_of(generation),
             "client": sha256_of(identity),
         },
@@ -119,10 +132,27 @@ def make_plan(
         program=program,
         generation=generation,
         identity=identity,
-        shows_prompt=shows_prompt,
+        reads=reads,
         folder=open_run(options.out, manifest),
         seed=seed,
     )
+
+
+def program_of(suite: Suite, arm: Arm, source: Source, reads: Reads) -> PromptProgram | None:
+    """The arm's own prompt program, or the suite's; None for a client that reads no messages.
+
+    For such a client the template is checked all the same, but no examples or documents are read.
+    Raises SpecError, DataError.
+    """
+    from evalharness.prompts.build import build_program
+
+    prompt = arm.prompt or suite.prompt
+    place = arm.where if arm.prompt else str(Path(suite.base) / "suite.yaml")
+    base = arm.base if arm.prompt and arm.base else Path(suite.base)
+    if reads == "prompts":
+        return build_program(prompt, base=base, where=place, heldout=source)
+    build_program(msgspec.structs.replace(prompt, few_shot=None, rag=None), base=base, where=place)
+    return None
 
 
 def heldout(suite: Suite, options: RunOptions) -> Source:
@@ -160,6 +190,12 @@ class Shard:
             if unit_hash(conversation_id(sample), 0) % self.n == self.k - 1:
                 yield sample
 
+    def ids(self) -> Iterator[str]:
+        """The ids of this part's samples."""
+        for sample_id in ids_of(self.source):
+            if unit_hash(conversation_name(sample_id), 0) % self.n == self.k - 1:
+                yield sample_id
+
 
 def singles(source: Source) -> Iterator[tuple[Sample, ...]]:
     """Each sample alone."""
@@ -181,8 +217,13 @@ def conversations(source: Source) -> Iterator[tuple[Sample, ...]]:
 
 def conversation_id(sample: Sample) -> str:
     """The id before "#turn"; the id itself where a sample is no turn."""
-    name, mark, turn = sample.id.rpartition("#")
-    return name if mark and turn.isdigit() else sample.id
+    return conversation_name(sample.id)
+
+
+def conversation_name(sample_id: str) -> str:
+    """What `conversation_id` says of a sample with this id."""
+    name, mark, turn = sample_id.rpartition("#")
+    return name if mark and turn.isdigit() else sample_id
 
 
 def sampling_of(generation: GenerationSpec, seed: int, repeat: int) -> Sampling:

@@ -172,3 +172,39 @@ def test_a_recording_of_other_inputs_is_a_mismatch_and_never_scored(words):
     facts = words.json("score", suite, words.jsonl("recorded.jsonl", rows))
     assert facts["failures"] == {"mismatch": 1}
     assert facts["metrics"]["exact_match"]["value_answered"] == 1.0
+
+
+def test_a_recording_needs_no_examples_that_its_model_was_shown(commands):
+    suite = commands.suite(
+        SUITE.replace("REPEATS", "1")
+        + "prompt: {few_shot: {train: absent-train.jsonl, k: 2, select: bm25}}\n"
+    )
+    rows = [{"id": f"q{n}", "input": f"say {n}", "target": f"say {n}"} for n in range(4)]
+    commands.jsonl("suite/data.jsonl", rows)
+    recording = commands.jsonl("o.jsonl", [{"id": f"q{n}", "output": f"say {n}"} for n in range(4)])
+    facts = commands.json("score", suite, recording)
+    assert facts["metrics"]["exact_match"]["value"] == 1.0
+    (manifest,) = commands.out.glob("*/run.json")
+    assert json.loads(manifest.read_bytes())["fingerprints"]["prompt"] == ""
+
+
+def test_shards_of_a_recording_are_disjoint_and_complete(words):
+    answers = [{"id": f"q{n}", "output": f"say {n}"} for n in range(40)]
+    recording = words.jsonl("o.jsonl", answers)
+    seen: list[str] = []
+    for k in (1, 2, 3):
+        facts = run(words, "--model", recording, "--shard", f"{k}/3")
+        assert facts["n_failed"] == 0
+        seen += [entry.id for entry in journal(words, facts["run"])]
+    assert sorted(seen) == sorted(f"q{n}" for n in range(40))
+
+
+def test_a_torn_journal_of_a_recording_is_finished_without_taking_twice(words):
+    recording = words.jsonl("o.jsonl", [{"id": f"q{n}", "output": f"say {n}"} for n in range(40)])
+    run(words, "--model", recording)
+    (path,) = words.out.glob("*/outcomes.jsonl")
+    path.write_bytes(path.read_bytes()[:1500])
+    path.with_name("summary.json").unlink()
+    run(words, "--model", recording)
+    ids = [entry.id for entry in journal(words)]
+    assert len(ids) == len(set(ids)) == 40
