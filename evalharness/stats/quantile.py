@@ -24,6 +24,8 @@ from evalharness.stats.moments import Array, Codes, as_values
 from evalharness.stats.resample import DRAWS, Generator, resample_weights
 from evalharness.stats.special import binomial_cdf, binomial_quantile, binomial_sf
 
+MOST_COUNTS: Final = 200_000_000
+"""Units times resamples that a quantile of a large sample may take, as long as 2,000 remain."""
 TAIL_EVENTS: Final = 10
 """Values that must lie beyond a quantile before a ratio of quantiles is believed."""
 
@@ -137,10 +139,11 @@ def quantile_effect(
     *,
     rng: Generator,
     clusters: Codes | None = None,
-    draws: int = DRAWS,
+    draws: int | None = None,
 ) -> OrderStatistic | BootstrapEffect:
     """One arm's q-quantile: exact without clusters, by the cluster bootstrap with them.
 
+    draws: resamples; None lets the size of the sample decide (2,000 to 10,000).
     Raises TooFewSamples unless 10 values can be expected beyond it.
     """
     array = as_values(values)
@@ -149,6 +152,7 @@ def quantile_effect(
         return OrderStatistic(np.sort(array), q)
     n_clusters = int(clusters.max()) + 1 if len(clusters) else 0
     require_tail(n_clusters, q)
+    draws = draws or _enough_draws(len(array))
     blocks = resample_weights(len(array), draws=draws, rng=rng, clusters=clusters)
     values_b = np.concatenate([weighted_quantiles(array, block, q) for block in blocks])
     return _percentile_effect(quantile_value(array, q), values_b, n=(len(array), n_clusters))
@@ -161,11 +165,12 @@ def quantile_ratio_effect(
     *,
     rng: Generator,
     clusters: Codes | None = None,
-    draws: int = DRAWS,
+    draws: int | None = None,
 ) -> BootstrapEffect:
     """Candidate's q-quantile / baseline's, both arms on the same resamples.
 
     candidate, baseline: positive values (seconds) [n] of the same samples.
+    draws: resamples; None lets the size of the sample decide (2,000 to 10,000).
     Raises TooFewSamples unless 10 values can be expected beyond the quantile (p95: 200 samples)
     and every value is positive.
     """
@@ -176,12 +181,18 @@ def quantile_ratio_effect(
         raise TooFewSamples("a ratio of quantiles needs positive values, and some are not")
     n_clusters = len(c) if clusters is None else int(clusters.max()) + 1
     require_tail(n_clusters, q)
+    draws = draws or _enough_draws(len(c))
     parts = [
         weighted_quantiles(c, block, q) / weighted_quantiles(b, block, q)
         for block in resample_weights(len(c), draws=draws, rng=rng, clusters=clusters)
     ]
     value = quantile_value(c, q) / quantile_value(b, q)
     return _percentile_effect(value, np.concatenate(parts), n=(len(c), n_clusters))
+
+
+def _enough_draws(n: int) -> int:
+    """10,000 resamples, or fewer for more than 20,000 units, down to 2,000."""
+    return max(2000, min(DRAWS, MOST_COUNTS // max(1, n)))
 
 
 def _percentile_effect(value: float, values_b: Array, *, n: tuple[int, int]) -> BootstrapEffect:

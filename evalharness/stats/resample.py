@@ -107,9 +107,13 @@ def resample_weights(
     For statistics that are no function of sums (quantiles, AUROC): all rows of a cluster carry
     their cluster's count.
     """
-    units = n if clusters is None else int(clusters.max()) + 1
-    for counts in resample_counts(units, draws=draws, rng=rng):
-        yield counts if clusters is None else counts[:, clusters]
+    if clusters is None:
+        yield from resample_counts(n, draws=draws, rng=rng)
+        return
+    rows = max(1, BLOCK_BYTES // (8 * max(1, n)))
+    for counts in resample_counts(int(clusters.max()) + 1, draws=draws, rng=rng):
+        for top in range(0, len(counts), rows):
+            yield counts[top : top + rows, clusters]
 
 
 def poisson_sums(rows_nk: Array, *, draws: int, rng: Generator) -> Array:

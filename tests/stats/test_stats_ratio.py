@@ -256,6 +256,11 @@ def test_a_tail_of_fewer_than_ten_values_is_refused(n, q):
     quantile.require_tail(n + 1, q)
 
 
+@pytest.mark.parametrize(("n", "draws"), [(300, 10_000), (40_000, 5000), (1_000_000, 2000)])
+def test_large_samples_take_fewer_resamples(n, draws):
+    assert quantile._enough_draws(n) == draws
+
+
 def test_clustered_quantiles_are_wider():
     codes = np.repeat(np.arange(40), 10)
     values = np.exp(generator(15).normal(0, 1, 40))[codes]

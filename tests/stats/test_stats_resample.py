@@ -133,6 +133,14 @@ def test_clusters_are_drawn_whole():
     assert (weights.reshape(10, 30, 5) == weights.reshape(10, 30, 5)[:, :, :1]).all()
 
 
+def test_weights_of_few_large_clusters_come_in_small_blocks():
+    codes = np.arange(100_000) % 4
+    blocks = resample.resample_weights(100_000, draws=20, rng=generator(), clusters=codes)
+    sizes = [block.nbytes for block in blocks]
+    assert max(sizes) <= resample.BLOCK_BYTES
+    assert sum(sizes) == 20 * 100_000 * 8
+
+
 def test_a_bootstrap_of_nothing_is_refused():
     with pytest.raises(TooFewSamples):
         resample.resample_sums(np.zeros((0, 2)), draws=10, rng=generator())
