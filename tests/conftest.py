@@ -13,6 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` rewrites the golden files; the diff is read in review."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files")
+
+
 def shared_folder(name: str) -> Path:
     """The shared folder `name`, or a skip that says what is absent."""
     folder = SHARED / name

@@ -21,7 +21,7 @@ from evalharness.stages.options import RunOptions
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-REPORT_FORMATS = ("html", "md", "json", "junit")
+USUAL_REPORTS = "html,md,json,junit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,9 @@ FIELDS = click.option(
 )
 REPORTS = click.option(
     "--reports",
-    default="html,md,json,junit",
+    default=USUAL_REPORTS,
     show_default=True,
-    help="Which reports to write, or none.",
+    help="Which reports to write, or none; also csv, tex, badge, gitlab, github, svg and png.",
 )
 NO_REPORTS = click.option(
     "--reports", default="none", show_default=True, help="Which reports to write."
@@ -192,9 +192,11 @@ def parse_reports(text: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     if names == ("none",):
         return ()
-    unknown = [name for name in names if name not in REPORT_FORMATS]
+    from evalharness.report.write import FORMATS
+
+    unknown = [name for name in names if name not in FORMATS]
     if unknown:
         raise UsageError(
-            f"no report format '{unknown[0]}'", mend=f"any of {', '.join(REPORT_FORMATS)}, or none"
+            f"no report format '{unknown[0]}'", mend=f"any of {', '.join(FORMATS)}, or none"
         )
     return names

@@ -1,6 +1,7 @@
 """What a verb prints at its end: the answer, the evidence, where to look.
 
-Depends on: report.  Prints to stdout.
+Depends on: report.  Prints to stdout; in GitHub Actions also the step's summary, annotations and
+outputs, in the files that the runner names.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from evalharness.cli.options import Output
 from evalharness.errors import UsageError
 from evalharness.report.facts import build_facts
 from evalharness.report.terminal import Style, render
+from evalharness.results import Facts
+from evalharness.store.files import writing
 from evalharness.store.runs import is_run
+
+
+DETAILED = frozenset({"html", "json", "svg", "png"})
+"""Reports that show every sample, for which the runs are read a second time."""
 
 
 def print_facts(folder: Path, *, out: Path, output: Output) -> int:
@@ -25,6 +32,10 @@ def print_facts(folder: Path, *, out: Path, output: Output) -> int:
     if output.formats:
         from evalharness.report.write import write_reports
 
+        if not DETAILED.isdisjoint(output.formats):
+            from evalharness.report.units import add_units
+
+            facts = add_units(facts, folder, out=out)
         written = write_reports(facts, folder, output.formats)
     if output.as_json:
         from evalharness.report.contract_json import contract_json
@@ -35,7 +46,28 @@ def print_facts(folder: Path, *, out: Path, output: Output) -> int:
         click.echo(render(facts, style=style, width=_width()))
         if written:
             click.echo("  see: " + (str(written["html"]) if "html" in written else str(folder)))
+    if facts.verdict is not None and os.environ.get("GITHUB_ACTIONS") == "true":
+        _tell_github(facts, folder, output)
     return facts.verdict.exit_code if facts.verdict else 0
+
+
+def _tell_github(facts: Facts, folder: Path, output: Output) -> None:
+    """The verdict where GitHub Actions shows it. Annotations stay out of --json's stdout."""
+    from evalharness.report.github import render_annotations, render_step_summary
+
+    if not output.as_json:
+        click.echo(render_annotations(facts), nl=False)
+    _append("GITHUB_STEP_SUMMARY", render_step_summary(facts))
+    state = facts.verdict.state if facts.verdict else ""
+    _append("GITHUB_OUTPUT", f"verdict={state}\ngate={folder.name}\nfolder={folder}\n")
+
+
+def _append(variable: str, text: str) -> None:
+    """Add to the file that an environment variable names; nothing where it names none."""
+    name = os.environ.get(variable)
+    if name:
+        with writing(Path(name)), Path(name).open("a", encoding="utf-8", errors="replace") as file:
+            file.write(text)
 
 
 def find_folder(name: str, out: Path) -> Path:
