@@ -1,0 +1,92 @@
+"""A run that is killed again and again ends as one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from evalharness.testing.emulator import LatencyPlan, Plan
+
+SAMPLES = 240
+IN_FLIGHT = 8
+
+
+@pytest.fixture
+def suite(tmp_path):
+    rows = [{"id": f"q{n}", "input": f"question {n}", "target": f"a{n}"} for n in range(SAMPLES)]
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "suite.yaml").write_text(
+        "name: killed\ndata: {path: data.jsonl}\nmetrics: [exact_match, f1]\n"
+        "generation: {temperature: 0.0, max_tokens: 16}\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def start(emulator, suite):
+    gold = {f"question {n}": f"a{n}" for n in range(SAMPLES)}
+
+    def begin(out):
+        command = [sys.executable, "-m", "evalharness", "run", "suite.yaml", "--quiet"]
+        command += ["--model", "openai/gold@0.8", "--out", out, "--no-cache"]
+        command += ["--max-connections", str(IN_FLIGHT)]
+        environment = {**os.environ, "OPENAI_BASE_URL": emulator.url, "OPENAI_API_KEY": "k"}
+        return subprocess.Popen(
+            command, cwd=suite, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+    emulator.set_plan(Plan(answers=gold, latency=LatencyPlan(ttft_s=0.02)))
+    begin.plan = emulator.ledger.plan
+    return begin
+
+
+def summary(suite, out):
+    (path,) = (suite / out).glob("*/summary.json")
+    found = json.loads(path.read_text())
+    metrics = {name: found["metrics"][name]["estimate"] for name in ("exact_match", "f1")}
+    return found["n"], found["n_failed"], metrics
+
+
+def journal(suite, out):
+    (path,) = (suite / out).glob("*/outcomes.jsonl")
+    lines = path.read_text().splitlines()
+    return [json.loads(line) for line in lines[1:]]
+
+
+@pytest.mark.parametrize(
+    "kills", [5, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
+def test_a_run_killed_at_random_moments_ends_as_one_left_alone(emulator, suite, start, kills):
+    output, _ = start("whole").communicate(timeout=200)
+    whole = summary(suite, "whole")
+    assert (SAMPLES, 0) == whole[:2], output.decode()
+
+    emulator.set_plan(start.plan)
+    rng = random.Random(kills)
+    killed = 0
+    for _ in range(kills):
+        process = start("killed")
+        asked = emulator.state()["requests"]
+        deadline = time.monotonic() + 60
+        while emulator.state()["requests"] == asked and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0.0, 0.12))
+        killed += process.poll() is None
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+    output, _ = start("killed").communicate(timeout=200)
+    assert whole == summary(suite, "killed"), output.decode()
+    assert killed >= 3
+
+    entries = journal(suite, "killed")
+    assert SAMPLES == len(entries) == len({entry["id"] for entry in entries})
+    # At most what was in flight at each kill was asked again; nothing journalled ever was.
+    assert emulator.state()["requests"] <= SAMPLES + killed * IN_FLIGHT
