@@ -20,7 +20,6 @@ from evalharness.results import Facts
 from evalharness.store.files import writing
 from evalharness.store.runs import is_run
 
-
 DETAILED = frozenset({"html", "json", "svg", "png"})
 """Reports that show every sample, for which the runs are read a second time."""
 

@@ -1,4 +1,4 @@
-"""`evalharness view`: browse a folder of runs on this machine: history, verdicts, any two compared."""
+"""`evalharness view`: browse a folder of runs: history, verdicts, any two compared."""
 
 from __future__ import annotations
 
