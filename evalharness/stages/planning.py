@@ -117,7 +117,7 @@ def plan_arm(plan: Plan, price: PriceSpec | None) -> ArmPlan:
     """Requests and tokens of one arm; renders every prompt, which also checks the template."""
     prompt_chars = requests = 0
     for sample in plan.source:
-        messages = plan.program.render(sample)
+        messages = plan.program.render(sample) if plan.program is not None else ()
         prompt_chars += sum(len(message.content or "") for message in messages)
         requests += 1
     repeats = plan.generation.repeats
