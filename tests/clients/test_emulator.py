@@ -111,6 +111,9 @@ def test_keys_and_models_are_checked(emulator):
     assert 401 == chat(emulator, "hi", "known")[0]
     body = {"model": "unknown", "messages": []}
     assert 404 == post(f"{emulator.url}/chat/completions", body, key="right")[0]
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        get(f"{emulator.url}/models")
+    emulator.set_plan(Plan(models=("known",)))
     assert ["known"] == [model["id"] for model in get(f"{emulator.url}/models")["data"]]
 
 

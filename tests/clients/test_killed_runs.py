@@ -61,7 +61,7 @@ def journal(suite, out):
 
 
 @pytest.mark.parametrize(
-    "kills", [5, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+    "kills", [3, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
 )
 def test_a_run_killed_at_random_moments_ends_as_one_left_alone(emulator, suite, start, kills):
     output, _ = start("whole").communicate(timeout=200)
@@ -84,7 +84,7 @@ def test_a_run_killed_at_random_moments_ends_as_one_left_alone(emulator, suite, 
         process.communicate(timeout=60)
     output, _ = start("killed").communicate(timeout=200)
     assert whole == summary(suite, "killed"), output.decode()
-    assert killed >= 3
+    assert killed >= 2
 
     entries = journal(suite, "killed")
     assert SAMPLES == len(entries) == len({entry["id"] for entry in entries})

@@ -60,16 +60,16 @@ def test_a_mix_of_all_passing_faults_loses_nothing_and_the_bill_agrees(
     emulator.set_plan(Plan(rules=(rule,), latency=LatencyPlan(ttft_s=0.002)))
     mixed = replace(settings, stream=stream, retry=QUICK, price=PRICE)
     asker = build_asker(open_openai("echo", mixed), mixed)
-    requests = requests_of(question, 1000)
+    requests = requests_of(question, 600)
     outcomes = ask_all(asker, requests)
-    assert len(outcomes) == 1000
+    assert len(outcomes) == 600
     for request in requests:
         outcome = outcomes[request.sample_id]
         assert isinstance(outcome, Answered), outcome
         assert outcome.completion.text == request.messages[0].content
     state = emulator.state()
     assert 0 == state["answered_twice"]
-    assert sum(state["faults"].values()) > 120
+    assert sum(state["faults"].values()) > 70
     attempts = [attempt for outcome in outcomes.values() for attempt in outcome.attempts]
     assert state["requests"] == len(attempts)
     billed = [attempt.billed for attempt in attempts]
@@ -89,9 +89,9 @@ def test_a_mix_of_lasting_faults_gives_each_sample_one_outcome_of_its_kind(
     emulator.set_plan(Plan(rules=(FaultRule(faults=lasting, share=0.2, times=None),)))
     quick = RetryPolicy(max_attempts=2, max_throttled=2, base_s=0.001, cap_s=0.001)
     mixed = replace(settings, stream=stream, retry=quick)
-    requests = requests_of(question, 600)
+    requests = requests_of(question, 400)
     outcomes = ask_all(build_asker(open_openai("echo", mixed), mixed), requests)
-    assert len(outcomes) == 600
+    assert len(outcomes) == 400
     failed = [outcome for outcome in outcomes.values() if isinstance(outcome, Failed)]
     expected = {FAULTS[name].expect for name in emulator.state()["faults"]} - {None}
     assert expected >= {outcome.kind for outcome in failed}

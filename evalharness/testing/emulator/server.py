@@ -22,6 +22,9 @@ from evalharness.testing.emulator.plan import Plan
 from evalharness.testing.emulator.routes import handle_job
 from evalharness.testing.emulator.wire import Connections, HttpRequest, Wire, listen
 
+PRICES: Final = {"input": 0.5, "cachedInput": 0.25, "output": 1.5}
+"""US dollars per million tokens."""
+
 COMPLETIONS: Final = ("/v1/chat/completions", "/v1/completions")
 TINKER: Final = "/services/tinker-prod/oai/api"
 """Tinker's OpenAI-compatible routes stand behind this prefix."""
@@ -78,7 +81,7 @@ class Emulator:
         elif path == "/__plan" and request.method == "POST":
             self.take_plan(request, wire)
         elif path == "/v1/models":
-            self.list_models(wire)
+            self.list_models(request, wire)
         elif path == "/v2/supported-models":
             self.list_prices(wire)
         elif not handle_job(self.jobs, request, path, wire, self.ledger):
@@ -93,20 +96,26 @@ class Emulator:
             return
         wire.send_json({"ok": True})
 
-    def list_models(self, wire: Wire) -> None:
-        """The models that are known: an object with OpenAI, a bare list with Together."""
-        names = self.ledger.plan.models or ("echo",)
-        listed = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "emulator"} for name in names
+    def list_models(self, request: HttpRequest, wire: Wire) -> None:
+        """The known models: an object with OpenAI, a bare list with prices with Together."""
+        plan = self.ledger.plan
+        key = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if plan.keys and key not in plan.keys:
+            wire.send_json(error("Incorrect API key", code="invalid_api_key"), status=401)
+            return
+        listed: list[JsonObject] = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "emulator"}
+            for name in plan.models or ("echo",)
         ]
-        together = self.ledger.plan.dialect == "together"
-        wire.send_json(listed if together else {"object": "list", "data": listed})
+        if plan.dialect == "together":
+            wire.send_json([{**model, "pricing": PRICES} for model in listed])
+        else:
+            wire.send_json({"object": "list", "data": listed})
 
     def list_prices(self, wire: Wire) -> None:
         """The catalogue with prices, in Together's shape: USD per million tokens."""
         names = self.ledger.plan.models or ("echo",)
-        prices = {"input": 0.5, "cachedInput": 0.25, "output": 1.5}
-        listed = [{"id": name, "pricing": prices, "contextLength": "8192"} for name in names]
+        listed = [{"id": name, "pricing": PRICES, "contextLength": "8192"} for name in names]
         wire.send_json({"data": listed, "nextCursor": None})
 
 
