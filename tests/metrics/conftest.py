@@ -16,7 +16,7 @@ from evalharness.records import (
     Sample,
 )
 
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, max_examples=50)
 settings.load_profile("untimed")
 
 

@@ -48,7 +48,7 @@ def items_of(pairs):
 
 
 @pytest.mark.parametrize("name", ["macro_f1", "mcc", "kappa"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25)
 @given(pairs=TABLES)
 def test_values_are_scikit_learns(name, pairs):
     answers, targets = zip(*pairs, strict=True)

@@ -49,7 +49,7 @@ def item(text, targets):
 
 def random_text(rng):
     words = ALPHABET[: rng.choice([2, 3, 5, len(ALPHABET)])]
-    length = rng.choice([0, 1, 2, 3, 4, 6, 8, 14])
+    length = rng.choice([0, 1, 2, 3, 3, 4, 6, 9])
     ends = [" ", " ", " ", "\n", ". ", " \n\n"]
     return "".join(rng.choice(words) + rng.choice(ends) for _ in range(length))
 
@@ -255,7 +255,7 @@ def test_the_union_subsequence_keeps_words_that_match_nothing():
     scorer = module.RougeScorer(["rougeLsum"])
     metric = make_metric("rouge_lsum", {})
     differ = 0
-    for _ in range(800):
+    for _ in range(400):
         target = "\n".join(" ".join(rng.choices("abc", k=4)) for _ in range(2))
         answer = "\n".join(" ".join(rng.choices("abcqr", k=5)) for _ in range(3))
         wanted = scorer.score(target, answer)["rougeLsum"].fmeasure

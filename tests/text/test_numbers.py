@@ -65,7 +65,7 @@ def test_a_giant_run_of_digits_is_left_out_and_costs_nothing():
 
 
 def test_hostile_text_is_read_in_linear_time():
-    for text in ("1," * 50_000, "-" * 100_000, "1e" * 50_000, "$ " * 50_000, "1/" * 50_000):
+    for text in ("1," * 20_000, "-" * 100_000, "1e" * 20_000, "$ " * 50_000, "1/" * 20_000):
         numbers_in(text)
 
 
