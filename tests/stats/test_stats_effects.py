@@ -200,6 +200,21 @@ def test_marks_that_differ_within_clusters_are_a_clustered_mean():
     assert marks.marks_effect(candidate, clusters=codes).n_clusters == 20
 
 
+def test_two_clusters_of_copies_are_two_marks():
+    codes = np.array([0, 0, 1, 1])
+    assert marks.marks_effect(np.array([1.0, 1.0, 0.0, 0.0]), clusters=codes) == Proportion(1, 2)
+
+
+def test_a_clustered_rate_stays_within_zero_and_one():
+    codes = np.repeat(np.arange(12), 2)
+    outcomes = np.ones(24)
+    outcomes[0] = 0.0
+    bounds = marks.marks_effect(outcomes, clusters=codes).bounds(0.05)
+    assert 0.0 <= bounds.lower < bounds.upper <= 1.0
+    bounds = marks.marks_effect(1.0 - outcomes, clusters=codes).bounds(0.05)
+    assert 0.0 <= bounds.lower < bounds.upper <= 1.0
+
+
 def test_repeats_of_a_sample_are_no_independent_samples():
     rng = generator(4)
     rates = rng.beta(0.3, 0.3, 50)

@@ -188,6 +188,12 @@ def test_a_small_skewed_sample_of_unknown_range_may_not_decide():
     assert mean_effect([1.0, 2.0, 3.0]).refusal is not None
 
 
+def test_a_hundred_values_of_unknown_range_may_decide_and_99_may_not():
+    values = np.exp(np.random.default_rng(3).normal(0, 1.2, 100))
+    assert mean_effect(values).refusal is None
+    assert mean_effect(values[:99]).refusal is not None
+
+
 def test_every_item_lower_by_a_little_is_not_ready():
     values = np.random.default_rng(4).normal(-0.06, 0.02, 200)
     effect = bounded(values)
