@@ -17,7 +17,7 @@ from evalharness.errors import SandboxError, did_you_mean
 from evalharness.sandbox import launch
 from evalharness.sandbox.backend import Backend, Blueprint
 from evalharness.sandbox.jail.settings import Settings
-from evalharness.sandbox.jail.view import DEVICES, SYSTEM_FOLDERS, WORK
+from evalharness.sandbox.jail.view import DEVICES, SYSTEM_FOLDERS, WORK, open_to_all
 from evalharness.sandbox.launch import Started
 
 UNSAFE_VARIABLE: Final = "EVALHARNESS_UNSAFE_EXEC"
@@ -139,9 +139,12 @@ class BwrapBackend:
         self.name = "bwrap"
 
     def refusal(self) -> str | None:
-        """The program must be installed."""
+        """The program must be installed, and root's stand-in able to read the interpreter."""
         if shutil.which("bwrap") is None:
             return "bwrap is not installed"
+        own = launch.interpreter_folder()
+        if _throw_away_uid() is not None and own is not None and not open_to_all(own):
+            return f"the interpreter in {own} cannot be read by the user that root becomes"
         return _linux_only()
 
     def start(self, blueprint: Blueprint) -> Started:
@@ -167,8 +170,12 @@ class BwrapBackend:
                 processes.append(launch.spawn(seat, role, held))
         return Started(tuple(processes), control, jobs)
 
-    def mend(self, why: str) -> str:  # noqa: ARG002: bwrap tells its reason to stderr only
+    def mend(self, why: str) -> str:
         """Where to look."""
+        if "not installed" in why:
+            return "install bubblewrap"
+        if "interpreter" in why:
+            return "use an interpreter that all users can read, or run as an ordinary user"
         return "run `bwrap --unshare-all --ro-bind / / true` to see what it lacks"
 
 

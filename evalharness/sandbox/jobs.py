@@ -117,3 +117,8 @@ def last_function(program: str) -> str | None:
 def class_names(code: CodeTask) -> tuple[str, ...]:
     """Classes that the task's own text defines: only for these may a program answer with objects."""
     return tuple(sorted(set(_CLASS.findall(f"{code.prompt}\n{code.canonical or ''}"))))
+
+
+def function_names(code: CodeTask) -> tuple[str, ...]:
+    """Functions that the task's own text defines at its top level."""
+    return tuple(sorted(set(_DEFINED.findall(f"{code.prompt}\n{code.canonical or ''}"))))

@@ -19,7 +19,7 @@ from evalharness.records import CodeTask, Execution
 from evalharness.sandbox.backends import built_in, named
 from evalharness.sandbox.crew import Crew, Lost, Outcome
 from evalharness.sandbox.jail.tasks import Spec
-from evalharness.sandbox.jobs import Job, Limits, Mode, class_names, guess_task, last_function
+from evalharness.sandbox.jobs import Job, Limits, Mode, class_names, function_names, guess_task, last_function
 from evalharness.sandbox.verdict import Answer, execution, worth_another_try
 from evalharness.sandbox.worker import Ticket
 
@@ -182,12 +182,11 @@ class _Run:
         if held is not None and held[0] is job.code and job.code.entry_point:
             return held[1]
         code = job.code
-        entry = code.entry_point
+        entry = (code.entry_point or "").strip() or None
         if entry is None and code.style == "check":
             entry = last_function(job.program)
-        spec = Spec(
-            code.style, code.tests, entry, code.prompt, class_names(code), code.preload
-        )
+        names = class_names(code), function_names(code)
+        spec = Spec(code.style, code.tests, entry, code.prompt, *names, code.preload)
         self._specs[id(code)] = (code, spec)
         return spec
 

@@ -86,7 +86,7 @@ def try_backend(backend: Backend, limits: Limits) -> Worker | Probe:
 def _run_canaries(worker: Worker, name: str) -> str | None:
     """Run the right and the wrong program; what came out wrong, or None. Raises WorkerDied."""
     code = CodeTask(tests=_TESTS, entry_point="probe", style="asserts")
-    spec = Spec("asserts", _TESTS, "probe", "", (), ())
+    spec = Spec("asserts", _TESTS, "probe", "", (), (), ())
     limits = Limits(wall_s=10.0)
     for index, (program, _) in enumerate(_CANARIES):
         job = Job(task="probe", program=program, code=code)

@@ -6,8 +6,10 @@ Depends on: session, codec, plan, faults.  Runs in the checker.
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .codec import Decoder, Encoder, Malformed, Uncodable, write_tree
 from .faults import (
@@ -89,6 +91,8 @@ class Candidate:
                 self._stand_ins[name] = stand_in([str(base) for base in detail])
                 return self._stand_ins[name]
             return make_class(self, name)
+        if kind == "l":
+            return _library(name, detail)
         self.touched = True
         return detail if kind == "d" else None
 
@@ -162,7 +166,9 @@ class Candidate:
     def _answer(self) -> list[Any]:
         """The next line, decoded and of the right outer shape."""
         try:
-            answer = self._decoder.read(self._session.line())
+            line = self._session.line()
+            self.recording.weigh(len(line))
+            answer = self._decoder.read(line)
         except Malformed as error:
             raise self.refuse(f"malformed answer: {error}") from None
         except Flooded:
@@ -215,6 +221,22 @@ class Candidate:
         if tag == "h" and type(content) is list and len(content) == 2:
             return self._make_remote(self, int(content[0]), bool(content[1]))
         raise Malformed("an unknown tag")
+
+
+_ALIASES: Final = {"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot"}
+
+
+def _library(name: str, module: Any) -> Any:
+    """A module that the tests use and the program imported: our own copy of it, by the tests' name.
+
+    Only under the name that it has, or a customary one: a program may not pass off one module for
+    another.
+    """
+    if module != name and _ALIASES.get(name) != module:
+        return None
+    if name in sys.stdlib_module_names or module in sys.modules:
+        return importlib.import_module(module)
+    return None
 
 
 def _is_description(row: Any) -> bool:

@@ -198,7 +198,8 @@ class Program:
             _send(self.exception(error))
 
     def _describe(self, name: str, module: types.ModuleType) -> bytes:
-        """[name, kind, detail]: f(unction), a(sync), c(lass), d(ata), o(ther) or m(issing)."""
+        """[name, kind, detail]: f(unction), a(sync), c(lass), d(ata), l(ibrary), o(ther), m(issing).
+        """
         found = module.__dict__.get(name, self)
         self._named[name] = found
         if type(found) is types.FunctionType:
@@ -208,6 +209,8 @@ class Program:
             return write_tree([name, "m", None])
         if isinstance(found, type):
             return write_tree([name, "c", [base.__name__ for base in found.__mro__]])
+        if isinstance(found, types.ModuleType):
+            return write_tree([name, "l", found.__name__])
         if callable(found):
             return write_tree([name, "f", None])
         try:
@@ -232,14 +235,14 @@ class Program:
         it changed them.
         """
         try:
-            before = self._tree(arguments) if back else None
+            before = self._tree(list(arguments)) if back else None
             value = function(*arguments, **keywords)
             if type(value) is types.CoroutineType:
                 value = _awaited(value)
             if not back:
                 return _plain_answer(value) or write_tree(["r", self._tree(value)])
             answer = ["r", self._tree(value)]
-            after = self._tree(arguments)
+            after = self._tree(list(arguments))
             if write_tree(after) != write_tree(before):
                 answer.append(after)
             return write_tree(answer)

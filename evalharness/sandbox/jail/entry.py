@@ -75,8 +75,10 @@ def _keep(room: Room, control: Socket, ward: Socket, checker_pid: int) -> NoRetu
     gc.collect()
     gc.freeze()
     linux.trim_heap()
-    own = room.watch.own_pid if room.watch is not None else os.getpid()
-    _say(control, {"ready": True, "pid": own, "watched": room.watch is not None})
+    told: dict[str, object] = {"ready": True, "watched": room.watch is not None}
+    if room.host_pid is not None:
+        told["pid"] = room.host_pid
+    _say(control, told)
     try:
         zygote.serve(room, control, ward, checker_pid)
     except BaseException:  # noqa: BLE001: nobody else would ever hear of it

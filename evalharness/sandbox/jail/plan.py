@@ -17,6 +17,7 @@ from .wire import VERSION, is_plain
 
 MAX_CALLS: Final = 4096
 _MAX_BYTES: Final = 4 << 20
+_MAX_ANSWER_BYTES: Final = 16 << 20
 
 Arguments: TypeAlias = tuple[Any, ...]
 Keywords: TypeAlias = dict[str, Any]
@@ -62,11 +63,18 @@ class Recording:
         self._fingerprints: list[bytes] = []
         self._written: list[bytes] = []
         self._bytes = 0
+        self._answer_bytes = 0
         self._whole = True
 
     def spoil(self) -> None:
         """Something was asked that no plan can hold."""
         self._whole = False
+
+    def weigh(self, answer_bytes: int) -> None:
+        """Count an answer: all of a plan's answers are in memory at once."""
+        self._answer_bytes += answer_bytes
+        if self._answer_bytes > _MAX_ANSWER_BYTES:
+            self._whole = False
 
     def add(self, call: Call) -> None:
         """Remember one question, as it is now: its arguments may change later."""

@@ -32,9 +32,14 @@ _NAMESPACES = (
 
 
 class Room(Protocol):
-    """What the zygote asks of a kind of walls."""
+    """What the zygote asks of a kind of walls.
+
+    watch: looks at what programs use; None where /proc cannot be seen.  host_pid: the zygote's, as
+    the host numbers it; None where that cannot be known.
+    """
 
     watch: Watch | None
+    host_pid: int | None
 
     def enter(self) -> None:
         """Put this process behind the walls. Raises OSError naming what failed."""
@@ -126,6 +131,7 @@ class NamespaceRoom:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.watch: Watch | None = None
+        self.host_pid: int | None = None
         self._own_pids = -1
         self._size = 0
         self._untouched: tuple[int, ...] = ()
@@ -166,6 +172,7 @@ class NamespaceRoom:
         own_pids = os.open("self/ns/pid", os.O_RDONLY, dir_fd=proc_fd)
         self._own_pids = linux.move_high(own_pids)
         linux.make([linux.install_filter(seccomp.base_filter())])
+        self.host_pid = int(os.readlink("self", dir_fd=proc_fd))
         try:
             self.watch = Watch(proc_fd)
         except OSError:  # a /proc that hides processes: the memory of children is not summed
@@ -311,6 +318,7 @@ class FolderRoom:
         self._base = os.path.dirname(settings.work)
         self._limits: dict[int, int] = {}
         self.watch: Watch | None = None
+        self.host_pid = None if self._kind == "shared" else os.getpid()
 
     def enter(self) -> None:
         """Drop root, then raise whatever walls this kind has. Raises OSError naming what failed."""
@@ -342,8 +350,8 @@ class FolderRoom:
 
         Landlock alone then decides what can be read, which is the interpreter and the libraries.
         """
-        keep = self._kind == "landlock" and not _readable_by_others(
-            [source for source, _ in self._settings.folders]
+        keep = self._kind == "landlock" and not all(
+            view.open_to_all(source) for source, _ in self._settings.folders
         )
         if keep:
             linux.prctl(linux.PR_SET_KEEPCAPS, 1)
@@ -426,14 +434,3 @@ def _remove(folder: str) -> None:
     import shutil  # brings three compression libraries, which every fork would pay for
 
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _readable_by_others(paths: list[str]) -> bool:
-    """Whether every folder on the way to each path lets others look in."""
-    for path in paths:
-        parts = path.split("/")
-        for depth in range(1, len(parts) + 1):
-            folder = "/".join(parts[:depth]) or "/"
-            if not os.stat(folder).st_mode & 0o001:
-                return False
-    return True

@@ -10,6 +10,7 @@ context instead of two for each question.  A program that takes long is looked a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -26,7 +27,8 @@ _PAUSES_MS: Final = (10, 20, 40)
 """How long to sleep before looking for answers of a program that is still at work."""
 _FIRST_BYTES: Final = 100_000
 """Less than a socket holds: such a program is sent before the one that reads it is forked."""
-_FLOOD_BYTES: Final = 4 * MAX_BYTES
+_FLOOD_BYTES: Final = 8 * MAX_BYTES
+"""What a program may have sent that nobody has asked for yet; more is held back from its memory."""
 
 
 class Ended(BaseException):
@@ -49,7 +51,8 @@ class Session:
         self._pauses = 0
         self._lines: deque[bytes] = deque()
         self._partial: list[bytes] = []
-        self._seen_bytes = 0
+        self._held_bytes = 0
+        self._flooded = False
         self._closed = False
         self.report: Report | None = None
         self.started = False
@@ -81,6 +84,7 @@ class Session:
             while not self._lines:
                 self._wait()
             line = self._lines.popleft()
+            self._held_bytes -= len(line)
             if self.started:
                 return line
             if line != _READY:
@@ -89,7 +93,7 @@ class Session:
 
     def left_over(self) -> int:
         """Lines that the program sent although nobody asked."""
-        return len(self._lines) + (1 if any(self._partial) else 0)
+        return len(self._lines) + (1 if any(self._partial) else 0) + int(self._flooded)
 
     def _wait(self) -> None:
         if self.report is not None or self._closed:
@@ -124,8 +128,9 @@ class Session:
             self._take(part)
 
     def _take(self, part: bytes) -> None:
-        self._seen_bytes += len(part)
-        if self._seen_bytes > _FLOOD_BYTES:
+        self._held_bytes += len(part)
+        if self._held_bytes > _FLOOD_BYTES:
+            self._flooded = True
             raise Flooded
         if b"\n" not in part:
             self._partial.append(part)
@@ -141,8 +146,9 @@ class Session:
             if not self._batch or self._poll.poll(0) == []:
                 self._ward.send(KILL)
             self._take_report()
-        if not self._closed:
-            self._drain()
+        if not self._closed and not self._flooded:
+            with contextlib.suppress(Flooded):
+                self._drain()
         self._link.close()
         if self.report is None:  # pragma: no cover: _take_report sets it or ends the process
             raise Ended

@@ -28,6 +28,7 @@ class Spec(NamedTuple):
 
     classes: names that the task's own text defines as classes; the program may answer with objects
     only where there are some, or where the tests call a capitalised name.
+    functions: names that it defines as functions, which may hide a built-in of the same name.
     preload: modules that the tests import.
     """
 
@@ -36,6 +37,7 @@ class Spec(NamedTuple):
     entry: str | None
     prompt: str
     classes: tuple[str, ...]
+    functions: tuple[str, ...]
     preload: tuple[str, ...]
 
 
@@ -76,7 +78,7 @@ class Task:
             raise TestsBroken(f"the tests do not compile: {error}") from None
         imported = _imported_names(self.spec.tests)
         self.imports = self.imports or bool(imported) or "pytest" in self.spec.tests
-        free = _free_names(table) | imported
+        free = (_free_names(table) - (_NOT_NAMES - set(self.spec.functions))) | imported
         if self.spec.entry:
             free.add(self.spec.entry)
         classes = {name for name in free if name in self.spec.classes or _looks_like_class(name)}
@@ -118,7 +120,7 @@ class Task:
 
 
 def _free_names(table: symtable.SymbolTable) -> set[str]:
-    """Names that a module uses and does not bind at its top level; built-ins left out."""
+    """Names that a module uses and does not bind at its top level."""
     top = {s.get_name(): s for s in table.get_symbols()}
     bound = {name for name, s in top.items() if s.is_assigned() or s.is_imported()}
     used = {name for name, s in top.items() if s.is_referenced()}
@@ -128,7 +130,7 @@ def _free_names(table: symtable.SymbolTable) -> set[str]:
         used |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
         bound |= {s.get_name() for s in scope.get_symbols() if s.is_declared_global() and s.is_assigned()}
         pending += scope.get_children()
-    return used - bound - _NOT_NAMES
+    return used - bound
 
 
 _FROM_IMPORT: Final = re.compile(r"^[ \t]*from[ \t]+(\w+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)

@@ -92,3 +92,10 @@ def relocate(old: str, new: str) -> None:
             folders[:] = [moved(path) for path in folders]
     sys.path_importer_cache.clear()
     importlib.invalidate_caches()
+
+
+def open_to_all(path: str) -> bool:
+    """Whether every folder on the way to `path`, itself included, lets any user look in."""
+    parts = path.split("/")
+    folders = ["/".join(parts[:depth]) or "/" for depth in range(1, len(parts) + 1)]
+    return all(os.stat(folder).st_mode & 0o001 for folder in folders)

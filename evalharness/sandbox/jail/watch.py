@@ -15,7 +15,11 @@ _TICK_S: Final = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
 class Usage(NamedTuple):
-    """Sums over a program's living processes; `starved_s`: ready to run, but no core was free."""
+    """Sums over a program's living processes.
+
+    starved_s: time in which the program could not go on for no fault of its own: it was ready and
+    no core was free, or it waited for the checker, which was at work or in line for a core itself.
+    """
 
     memory_bytes: int
     cpu_s: float
@@ -34,11 +38,26 @@ class Watch:
         self.own_pid = int(os.readlink("self", dir_fd=proc_fd))
         self._own_bytes = self._resident(self.own_pid)
         self._ignored: set[int] = set(self._children(self.own_pid))
+        self._checker_before_s = 0.0
 
     def ignore_present(self) -> None:
         """Leave the children that exist now (the checker) out of every later sum."""
         self._ignored = set(self._children(self.own_pid))
         self._own_bytes = self._resident(self.own_pid)
+
+    def start(self) -> None:
+        """A program is being watched from now on."""
+        self._checker_before_s = self._checker_s()
+
+    def _checker_s(self) -> float:
+        """How long the checker has been at work or in line for a core, since it was made."""
+        total = 0.0
+        for pid in self._ignored:
+            try:
+                total += sum(map(int, self._read(f"{pid}/schedstat").split()[:2])) / 1e9
+            except (OSError, ValueError):
+                continue
+        return total
 
     def _read(self, name: str) -> bytes:
         fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc_fd)
@@ -86,7 +105,8 @@ class Watch:
         Memory leaves out what each process still shares with this one, the image it was forked
         from; memory that children share with one another is counted once for each.
         """
-        memory, cpu_s, starved_s = 0, 0.0, 0.0
+        memory, cpu_s = 0, 0.0
+        starved_s = self._checker_s() - self._checker_before_s
         for pid in self._descendants():
             try:
                 memory += max(0, self._resident(pid) - self._own_bytes)

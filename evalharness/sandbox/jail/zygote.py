@@ -118,6 +118,8 @@ class Keeper:
     def _watch(self, pid: int, order: Order, started: float, ended: int | None) -> Reason:
         """Look at a program that takes its time, every now and then, until it ends or must."""
         deadline = started + order.wall_ms / 1000
+        if self._room.watch is not None:
+            self._room.watch.start()
         wait_ms = 0
         while True:
             for fd, _ in self._poll.poll(wait_ms):
