@@ -62,6 +62,8 @@ METRICS: dict[str, str] = {
     "sentence_bleu": "evalharness.metrics.bleu:SentenceBleu",
     "chrf": "evalharness.metrics.chrf:Chrf",
     "ter": "evalharness.metrics.ter:Ter",
+    "bertscore": "evalharness.encoders.options:BertScoreOptions",
+    "embedding_similarity": "evalharness.encoders.options:SimilarityOptions",
     "rouge_1": "evalharness.metrics.rouge:Rouge1",
     "rouge_2": "evalharness.metrics.rouge:Rouge2",
     "rouge_l": "evalharness.metrics.rouge:RougeL",
@@ -81,6 +83,15 @@ METRICS: dict[str, str] = {
     "completion_tokens": "evalharness.metrics.outcomes:CompletionTokens",
 }
 """Metric name -> "module:attribute". One line each; the attribute is called with the options."""
+
+ENCODER_METRICS = frozenset({"bertscore", "embedding_similarity"})
+"""Those that cannot be made without a `model`: an encoder's folder or hub name."""
+
+EVALUATE = "evaluate:"
+"""What the name of a metric of the package `evaluate` begins with."""
+
+BRIDGES = {"evaluate": "evalharness.metrics.hf_evaluate:HfEvaluateOptions"}
+"""Makers of metrics that other packages hold."""
 
 CLIENTS: dict[str, str] = {
     "echo": "evalharness.clients.trained_answers:open_echo",
@@ -149,7 +160,11 @@ def make_metric(name: str, options: JsonObject, *, where: str | None = None) -> 
 
     Raises SpecError for an unknown name or option, or an option's wrong value.
     """
-    factory = load(name, "metric", METRICS, where=where)
+    if name.startswith(EVALUATE):
+        factory = load("evaluate", "metric", BRIDGES, where=where)
+        options = {**options, "module": name.removeprefix(EVALUATE)}
+    else:
+        factory = load(name, "metric", METRICS, where=where)
     metric: Metric = call_with_options(factory, options, what=f"metric '{name}'", where=where)
     return metric
 
@@ -157,7 +172,10 @@ def make_metric(name: str, options: JsonObject, *, where: str | None = None) -> 
 def call_with_options(
     factory: Callable[..., Any], options: JsonObject, *, what: str, where: str | None
 ) -> Any:  # Any: what the factory makes
-    """Call a factory with options from a file; refuses unknown ones by name."""
+    """Call a factory with options from a file; refuses unknown ones by name.
+
+    A factory may be a record of options whose `make_metric` makes the metric.
+    """
     known = [
         parameter.name
         for parameter in inspect.signature(factory).parameters.values()
@@ -173,6 +191,7 @@ def call_with_options(
                 mend=near or f"its options: {listed}",
             )
     try:
-        return factory(**options)
+        made = factory(**options)
+        return made.make_metric() if hasattr(made, "make_metric") else made
     except (TypeError, ValueError) as error:
         raise SpecError(f"{what}: {error}", where=where) from error

@@ -26,6 +26,7 @@ FLOORS = {
     "data": 4,
     "prompts": 4,
     "metrics": 4,
+    "encoders": 4,
     "clients": 5,
     "stages": 6,
     "testing": 6,
@@ -49,7 +50,7 @@ ALONE = {"stats": {"errors", "stats"}, "text": {"text"}, "errors": set(), "recor
 
 FORBIDDEN = {
     "report": {"metrics", "clients"},
-    "metrics": {"clients", "store", "stages", "data", "sandbox"},
+    "metrics": {"clients", "store", "stages", "data", "sandbox", "encoders"},
     "clients": {"metrics", "stages", "report"},
 }
 
