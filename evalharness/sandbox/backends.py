@@ -180,7 +180,7 @@ class BwrapBackend:
 
 
 def _bwrap_command(settings: Settings, disk_bytes: int) -> list[str]:
-    """bwrap and its arguments, up to the interpreter inside."""
+    """Bwrap and its arguments, up to the interpreter inside."""
     command = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent"]
     command += ["--new-session", "--cap-drop", "ALL", "--hostname", "jail", "--uid", "1000"]
     command += ["--gid", "1000"]
@@ -194,7 +194,7 @@ def _bwrap_command(settings: Settings, disk_bytes: int) -> list[str]:
     for device in DEVICES:
         command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     command += ["--size", str(disk_bytes), "--perms", "0700", "--tmpfs", WORK]
-    for link in ("/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108: names inside the jail
+    for link in ("/tmp", "/var/tmp", "/dev/shm"):
         command += ["--symlink", WORK, link]
     command += ["--remount-ro", "/", "--chdir", "/", "--"]
     inside, own = launch.interpreter(), launch.interpreter_folder()
@@ -221,7 +221,7 @@ class UnsafeBackend:
         environ = launch.environment(work=settings.work, library=None)
         return launch.start(launch.Seat([launch.interpreter()], environ), settings)
 
-    def mend(self, why: str) -> str:  # noqa: ARG002: nothing can be missing
+    def mend(self, why: str) -> str:
         """Nothing to mend."""
         return f"set {UNSAFE_VARIABLE}=1 only where every file and key may be lost"
 

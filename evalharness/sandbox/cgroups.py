@@ -34,7 +34,9 @@ class _Controller(NamedTuple):
 class Cgroup:
     """One group, or one in each of version 1's hierarchies, for one jail."""
 
-    def __init__(self, controllers: list[_Controller], *, memory_bytes: int, processes: int) -> None:
+    def __init__(
+        self, controllers: list[_Controller], *, memory_bytes: int, processes: int
+    ) -> None:
         name = f"{_PREFIX}-{os.getpid()}-{next(_COUNTER)}"
         self._folders: list[Path] = []
         try:
@@ -95,7 +97,9 @@ def find_controllers() -> list[_Controller]:
         folder = mount / paths.get(name, "").lstrip("/")
         if _can_make(folder):
             is_memory = name == "memory"
-            found.append(_Controller(folder, file if is_memory else None, None if is_memory else file))
+            found.append(
+                _Controller(folder, file if is_memory else None, None if is_memory else file)
+            )
     return found
 
 

@@ -91,7 +91,9 @@ def guess_task(program: str, tests: str, entry_point: str | None = None) -> Code
     """
     text = tests.lstrip()
     if text.startswith(("[", "{")):
-        style = "table" if entry_point or _DEFINED.search(program) and '"args"' in text else "stdio"
+        style = (
+            "table" if entry_point or (_DEFINED.search(program) and '"args"' in text) else "stdio"
+        )
     elif _CHECK.search(tests):
         style = "check"
     elif "unittest" in tests and "TestCase" in tests:
@@ -115,7 +117,7 @@ def last_function(program: str) -> str | None:
 
 
 def class_names(code: CodeTask) -> tuple[str, ...]:
-    """Classes that the task's own text defines: only for these may a program answer with objects."""
+    """Classes that the task's own text defines: for these a program may answer with objects."""
     return tuple(sorted(set(_CLASS.findall(f"{code.prompt}\n{code.canonical or ''}"))))
 
 

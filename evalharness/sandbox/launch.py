@@ -92,7 +92,8 @@ def package_folders() -> list[str]:
 
 class Seat(NamedTuple):
     """Where a jail's process starts: the command up to the interpreter, its environment, the folder
-    that holds our code there, and the user who runs it (None: the one we are)."""
+    that holds our code there, and the user who runs it (None: the one we are).
+    """
 
     command: list[str]
     environ: dict[str, str]
@@ -121,7 +122,7 @@ def spawn(seat: Seat, settings: Settings, passed: tuple[int, ...]) -> subprocess
     """Start one process of a jail with the descriptors `passed` and nothing else of ours."""
     arguments = [*seat.command, "-S", "-s", "-P", "-c", _CODE, seat.code_folder, settings.encode()]
     with _fixed_addresses():
-        return subprocess.Popen(  # noqa: S603: our own interpreter and code
+        return subprocess.Popen(
             arguments,
             env=seat.environ,
             pass_fds=passed,

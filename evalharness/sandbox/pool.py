@@ -19,7 +19,15 @@ from evalharness.records import CodeTask, Execution
 from evalharness.sandbox.backends import built_in, named
 from evalharness.sandbox.crew import Crew, Lost, Outcome
 from evalharness.sandbox.jail.tasks import Spec
-from evalharness.sandbox.jobs import Job, Limits, Mode, class_names, function_names, guess_task, last_function
+from evalharness.sandbox.jobs import (
+    Job,
+    Limits,
+    Mode,
+    class_names,
+    function_names,
+    guess_task,
+    last_function,
+)
 from evalharness.sandbox.verdict import Answer, execution, worth_another_try
 from evalharness.sandbox.worker import Ticket
 
@@ -149,7 +157,9 @@ class _Run:
         numbered = enumerate(jobs)
         given, expected, more = 0, 0, True
         while more or expected < given:
-            while more and not self._alone and self._crew.wants_more() and given < expected + _AHEAD:
+            while more and not self._alone and self._crew.wants_more():
+                if given >= expected + _AHEAD:
+                    break
                 taken = next(numbered, None)
                 if taken is None:
                     more = False

@@ -70,7 +70,8 @@ def try_backend(backend: Backend, limits: Limits) -> Worker | Probe:
     try:
         worker = Worker(backend, limits, packages=False)
     except (OSError, HarnessError) as error:
-        return Probe(name=backend.name, works=False, detail=str(error), mend=backend.mend(str(error)))
+        why = str(error)
+        return Probe(name=backend.name, works=False, detail=why, mend=backend.mend(why))
     try:
         wrong = _run_canaries(worker, backend.name)
     except WorkerDied as died:

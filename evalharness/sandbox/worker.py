@@ -172,7 +172,7 @@ class Worker:
         self._since = time.monotonic()
 
     def _enter_cgroup(self, pid: int) -> None:
-        """Put the zygote into a group of its own, where groups can be made; the checker stays out."""
+        """Put the zygote into a group of its own where one can be made; the checker stays out."""
         controllers = find_controllers()
         if not controllers:
             return

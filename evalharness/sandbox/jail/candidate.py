@@ -38,7 +38,7 @@ class Candidate:
     """One running program.
 
     plan: the questions it was sent along with, or None if each is asked as it comes.
-    make_remote: builds what stands for an object of the program, from (candidate, handle, callable).
+    make_remote: builds what stands for an object, from (candidate, handle, whether callable).
     """
 
     def __init__(
@@ -185,9 +185,9 @@ class Candidate:
         if type(changed) is not list or len(changed) != len(arguments):
             raise self.refuse("changed arguments that do not fit the question")
         for ours, theirs in zip(arguments, changed, strict=True):
-            if isinstance(ours, list) and isinstance(theirs, list):
-                ours[:] = theirs
-            elif isinstance(ours, bytearray) and isinstance(theirs, bytearray):
+            if (isinstance(ours, list) and isinstance(theirs, list)) or (
+                isinstance(ours, bytearray) and isinstance(theirs, bytearray)
+            ):
                 ours[:] = theirs
             elif isinstance(ours, (dict, set)) and isinstance(theirs, type(ours)):
                 ours.clear()
@@ -200,7 +200,7 @@ class Candidate:
         try:
             value = self._callbacks[number](*arguments, **keywords)
             line = write_tree(["r", Encoder(self._encode_other).tree(value)])
-        except Exception as error:  # noqa: BLE001: goes back to the program, as it would in-process
+        except Exception as error:
             line = write_tree(["x", type(error).__name__])
         self._session.send(pack(line))
 

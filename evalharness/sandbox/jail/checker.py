@@ -1,4 +1,4 @@
-"""The checker: runs the tests of each job against a program in another process, and says how it went.
+"""The checker: runs the tests of each job against a program in another process, and judges.
 
 Reads: tasks and jobs from the host.  Gives: one verdict a job, on a channel that no program has.
 Depends on: tasks, session, candidate, styles.  Knows nothing of limits beyond passing them on.
@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 import sys
-from _socket import socket as Socket  # noqa: N812: without the wrapper that socket.py puts around it
+from _socket import socket as Socket
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -65,7 +65,8 @@ def serve(jobs_fd: int, ward_fd: int, packages: tuple[str, ...]) -> NoReturn:
             checker.learn(message[1], Spec(*message[2]))
             host.tell(None)
             continue
-        job = Job(*message[1:6], Order(*message[6]))
+        _, number, task, program, seed, mode, order = message
+        job = Job(number, task, program, seed, mode, Order(*order))
         verdict = checker.judge(job)
         fault = list(verdict.fault) if verdict.fault else None
         report = list(verdict.report) if verdict.report else None
@@ -105,9 +106,7 @@ class Checker:
     alive: called when a job goes on for longer than one program's time.
     """
 
-    def __init__(
-        self, ward: Socket, packages: tuple[str, ...], alive: Callable[[], None]
-    ) -> None:
+    def __init__(self, ward: Socket, packages: tuple[str, ...], alive: Callable[[], None]) -> None:
         self._ward = ward
         self._packages = list(packages)
         self._alive = alive
@@ -127,7 +126,7 @@ class Checker:
             self._tasks[number] = f"a module that the tests declare cannot be imported: {error}"
 
     def judge(self, job: Job) -> Verdict:
-        """Run a program against its task's tests; again without the plan where that did not hold."""
+        """Run a program against its tests; again without the plan where that did not hold."""
         task = self._tasks[job.task]
         if isinstance(task, str):
             return Verdict(Fault("checker_error", task), None)
@@ -182,7 +181,7 @@ class Checker:
             seed_on_import(job.seed)
         try:
             self._run_tests(task, candidate)
-        except BaseException as error:  # noqa: BLE001: the one place where tests' failures end
+        except BaseException as error:
             return candidate.broken or _classify(error, candidate)
         if candidate.broken is not None:
             return candidate.broken
@@ -300,5 +299,5 @@ def _classify(error: BaseException, candidate: Candidate) -> Fault:
 def _short(error: BaseException) -> str:
     try:
         return str(error)[:300]
-    except Exception:  # noqa: BLE001: values of the program stand in it
+    except Exception:
         return "(no message)"

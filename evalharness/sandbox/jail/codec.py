@@ -39,20 +39,18 @@ class Malformed(Exception):
     """A line that no encoder writes."""
 
 
-_ITERATORS: Final = frozenset(
-    type(example)
-    for example in (
-        iter([]), iter(()), iter(set()), iter({}), iter({}.values()), iter({}.items()), iter(""),
-        iter(b""), iter(range(0)), reversed([]), reversed({}), enumerate(()), map(int, ()),
-        filter(None, ()), zip(()), (x for x in ()), itertools.chain(), itertools.count(),
-        itertools.islice((), 0), itertools.permutations(()), itertools.combinations((), 0),
-        itertools.product(), itertools.accumulate(()), itertools.groupby(()), itertools.repeat(0),
-        itertools.takewhile(bool, ()), itertools.dropwhile(bool, ()), itertools.starmap(int, ()),
-        itertools.zip_longest(()), itertools.compress((), ()), itertools.cycle(()),
-        itertools.filterfalse(None, ()), itertools.combinations_with_replacement((), 0),
-        itertools.pairwise(()),
-    )
+_EXAMPLES: tuple[Any, ...] = (
+    iter([]), iter(()), iter(set()), iter({}), iter({}.values()), iter({}.items()), iter(""),
+    iter(b""), iter(range(0)), reversed([]), reversed({}), enumerate(()), map(int, ()),
+    filter(None, ()), zip(()), (str(_) for _ in ()), itertools.chain(), itertools.count(),
+    itertools.islice((), 0), itertools.permutations(()), itertools.combinations((), 0),
+    itertools.product(), itertools.accumulate(()), itertools.groupby(()), itertools.repeat(0),
+    itertools.takewhile(bool, ()), itertools.dropwhile(bool, ()), itertools.starmap(int, ()),
+    itertools.zip_longest(()), itertools.compress((), ()), itertools.cycle(()),
+    itertools.filterfalse(None, ()), itertools.combinations_with_replacement((), 0),
+    itertools.pairwise(()),
 )  # fmt: skip
+_ITERATORS: Final = frozenset(map(type, _EXAMPLES))
 
 
 class Encoder:
@@ -231,7 +229,7 @@ def _no_default(value: Any) -> Any:
 
 
 _encode = (
-    _make_encoder(None, _no_default, _quote, None, ":", ",", False, False, True)  # noqa: FBT003
+    _make_encoder(None, _no_default, _quote, None, ":", ",", False, False, True)
     if _make_encoder
     else None
 )
@@ -260,7 +258,8 @@ class Decoder:
 
     def __init__(self, other: Callable[[str, Any], Any] | None = None) -> None:
         self._other = other
-        self._scan = json.JSONDecoder(object_hook=self._hook).scan_once
+        decoder: Any = json.JSONDecoder(object_hook=self._hook)
+        self._scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once
 
     def read(self, line: bytes) -> Any:
         """The value in a line. Raises Malformed for anything that no encoder writes."""

@@ -11,20 +11,28 @@ import importlib
 import json
 import os
 import sys
-from typing import Final, NoReturn
-
 from _socket import AF_UNIX, SOCK_SEQPACKET, socketpair
-from _socket import socket as Socket  # noqa: N812: socket.py itself would double the zygote
+from _socket import socket as Socket
+from typing import Final, NoReturn
 
 from . import child, linux, zygote
 from .rooms import Room, open_room
 from .settings import Settings, decode_settings
 
-COMMON_MODULES: Final = (
-    "abc collections enum functools itertools math operator re time typing"
-).split()
+COMMON_MODULES: Final = [
+    "abc",
+    "collections",
+    "enum",
+    "functools",
+    "itertools",
+    "math",
+    "operator",
+    "re",
+    "time",
+    "typing",
+]
 """What answers import most often: loaded once here instead of in every program.  Each is paid for
-at every fork; those with libraries of their own (random, heapq, decimal) cost more than they save."""
+at every fork; those with libraries of their own (random, decimal) cost more than they save."""
 
 
 def main() -> NoReturn:
@@ -81,7 +89,7 @@ def _keep(room: Room, control: Socket, ward: Socket, checker_pid: int) -> NoRetu
     _say(control, told)
     try:
         zygote.serve(room, control, ward, checker_pid)
-    except BaseException:  # noqa: BLE001: nobody else would ever hear of it
+    except BaseException:
         import traceback
 
         _say(control, {"failed": traceback.format_exc()})

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 
 class Fault(NamedTuple):
-    """kind: an ExecutionStatus or "exit" while the zygote's report is outstanding; detail: words."""
+    """kind: an ExecutionStatus, or "exit" while only the zygote knows more; detail: words."""
 
     kind: str
     detail: str
@@ -65,7 +65,7 @@ def exception(
         kind, arguments = RuntimeError, None
     try:
         made = kind(*(arguments if isinstance(arguments, tuple) else (message,)))
-    except Exception:  # noqa: BLE001: UnicodeError and its like want arguments of their own
+    except Exception:
         made = RuntimeError(message)
     status = "memory" if "MemoryError" in names else "denied" if denied else "exception"
     setattr(made, _MARK, Fault(status, f"{names[0]}: {message}"[:500]))

@@ -14,6 +14,9 @@ import struct
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+SIGKILL: Final = 9
+"""The module `signal` would make enumerations that every fork pays for."""
+
 CLONE_NEWNS: Final = 0x00020000
 CLONE_NEWCGROUP: Final = 0x02000000
 CLONE_NEWUTS: Final = 0x04000000
@@ -78,7 +81,8 @@ _high = itertools.count(64)
 
 def move_high(fd: int) -> int:
     """The same descriptor under a number past those that programs use, closed in whatever is
-    executed; the low ones stay free, so that a program's socket always arrives at the same."""
+    executed; the low ones stay free, so that a program's socket always arrives at the same.
+    """
     moved = os.dup2(fd, next(_high), inheritable=False)
     os.close(fd)
     return moved
@@ -171,7 +175,7 @@ RLIMIT_CORE: Final = 4
 RLIMIT_NPROC: Final = 6
 RLIMIT_NOFILE: Final = 7
 RLIMIT_AS: Final = 9
-"""The same on both supported machines; the module `resource` is a library that every fork pays for."""
+"""The same on both supported machines; the module `resource` is a library of its own."""
 
 
 def set_limits(limits: dict[int, int]) -> list[Call]:

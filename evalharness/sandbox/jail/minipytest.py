@@ -195,7 +195,7 @@ class _Fixtures:
         return self._values[name]
 
     def _make(self, name: str) -> Any:
-        maker = getattr(self._owner, name, None) if self._owner else None
+        maker: Any = getattr(self._owner, name, None) if self._owner else None
         maker = maker or self._space.get(name)
         if getattr(maker, "evalharness_fixture", False):
             made = maker(**{key: self.value(key) for key in _parameters(maker)})
@@ -238,8 +238,8 @@ def _run_cases(space: dict[str, Any], owner_class: Any, name: str) -> None:
 
 
 def _run_one(space: dict[str, Any], owner_class: Any, name: str, given: dict[str, Any]) -> None:
-    owner = owner_class() if owner_class else None
-    test = getattr(owner, name) if owner else space[name]
+    owner: Any = owner_class() if owner_class else None
+    test: Callable[..., Any] = getattr(owner, name) if owner else space[name]
     fixtures = _Fixtures(space, owner)
     suffix = "method" if owner else "function"
     try:
@@ -248,7 +248,10 @@ def _run_one(space: dict[str, Any], owner_class: Any, name: str, given: dict[str
                 fixtures.value(key)
         _call_hook(space, owner, f"setup_{suffix}", test)
         outcome = test(
-            **{key: given[key] if key in given else fixtures.value(key) for key in _parameters(test)}
+            **{
+                key: given[key] if key in given else fixtures.value(key)
+                for key in _parameters(test)
+            }
         )
         if inspect.iscoroutine(outcome):
             import asyncio

@@ -61,43 +61,43 @@ class Remote:
 
     def __contains__(self, value: Any) -> bool:
         _refuse_data(self, value, "asks whether it holds")
-        return _exact(self, bool, _ask(self, "contains", value))
+        return bool(_exact(self, bool, _ask(self, "contains", value)))
 
     def __bool__(self) -> bool:
-        return _exact(self, bool, _ask(self, "bool"))
+        return bool(_exact(self, bool, _ask(self, "bool")))
 
     def __len__(self) -> int:
-        return _exact(self, int, _ask(self, "len"))
+        return int(_exact(self, int, _ask(self, "len")))
 
     def __hash__(self) -> int:
-        return _exact(self, int, _ask(self, "hash"))
+        return int(_exact(self, int, _ask(self, "hash")))
 
     def __int__(self) -> int:
-        return _exact(self, int, _ask(self, "int"))
+        return int(_exact(self, int, _ask(self, "int")))
 
     def __index__(self) -> int:
-        return _exact(self, int, _ask(self, "index"))
+        return int(_exact(self, int, _ask(self, "index")))
 
     def __float__(self) -> float:
-        return _exact(self, float, _ask(self, "float"))
+        return float(_exact(self, float, _ask(self, "float")))
 
     def __str__(self) -> str:
-        return _exact(self, str, _ask(self, "str"))
+        return str(_exact(self, str, _ask(self, "str")))
 
     def __repr__(self) -> str:
-        return _exact(self, str, _ask(self, "repr"))
+        return str(_exact(self, str, _ask(self, "repr")))
 
     def __eq__(self, other: object) -> bool:
         if other is None:
             return False
         _refuse_all_data(self, other, "is compared with")
-        return _exact(self, bool, _ask(self, "eq", other))
+        return bool(_exact(self, bool, _ask(self, "eq", other)))
 
     def __ne__(self, other: object) -> bool:
         if other is None:
             return True
         _refuse_all_data(self, other, "is compared with")
-        return _exact(self, bool, _ask(self, "ne", other))
+        return bool(_exact(self, bool, _ask(self, "ne", other)))
 
     def __next__(self) -> Any:
         return _ask(self, "next")
@@ -157,7 +157,19 @@ def _ordering(operation: str) -> Callable[[Remote, object], bool]:
     return operate
 
 
-_ARITHMETIC: Final = "add sub mul truediv floordiv mod pow matmul lshift rshift xor".split()
+_ARITHMETIC: Final = [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "lshift",
+    "rshift",
+    "xor",
+]
 
 for _name in _ARITHMETIC:
     setattr(Remote, f"__{_name}__", _binary(_name))
@@ -165,9 +177,9 @@ for _name in _ARITHMETIC:
 for _name, _operation in (("and", "and_"), ("or", "or_")):
     setattr(Remote, f"__{_name}__", _binary(_operation))
     setattr(Remote, f"__r{_name}__", _binary(_operation, swapped=True))
-for _name in "neg pos invert abs round reversed getitem setitem delitem".split():
+for _name in ["neg", "pos", "invert", "abs", "round", "reversed", "getitem", "setitem", "delitem"]:
     setattr(Remote, f"__{_name}__", _unary(_name))
-for _name in "lt le gt ge".split():
+for _name in ["lt", "le", "gt", "ge"]:
     setattr(Remote, f"__{_name}__", _ordering(_name))
 
 

@@ -97,7 +97,7 @@ class Recording:
         """
         if not self._whole or not self._fingerprints:
             return None
-        calls = [marshal.loads(written) for written in self._written]  # noqa: S302: written above
+        calls = [marshal.loads(written) for written in self._written]
         told = (list(names), 0, 0, calls)
         return Plan(tuple(self._fingerprints), marshal.dumps(told, VERSION))
 
@@ -110,9 +110,7 @@ def plan_of(calls: list[Call], names: tuple[str, ...]) -> Plan | None:
     return recording.plan(names)
 
 
-def plan_from_text(
-    tree: ast.Module, entry: str | None, names: tuple[str, ...]
-) -> Plan | None:
+def plan_from_text(tree: ast.Module, entry: str | None, names: tuple[str, ...]) -> Plan | None:
     """The plan of tests that are a straight line of asserts over literal arguments, else None.
 
     names: what tests may call; the parameter of `check(candidate)` stands for `entry`.

@@ -4,17 +4,17 @@ Reads: the settings.  Gives: open_room(), whose rooms fork, lock, clean and watc
 Depends on: linux, seccomp, view, watch.  Knows nothing of jobs, tests or verdicts.
 
 A room is entered once, by the zygote; every program is forked into it, locks itself down before it
-reads a line of foreign code, and leaves nothing: `clean` runs after the program's last process died.
+reads a line of foreign code, and leaves nothing: `clean` runs after its last process died.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from _signal import SIGKILL  # signal.py itself makes enumerations that every fork pays for
 from typing import Protocol
 
 from . import linux, seccomp, view
+from .linux import SIGKILL
 from .settings import Order, Settings
 from .watch import Watch
 
@@ -104,7 +104,7 @@ def limits_of(order: Order, *, count_processes: bool) -> dict[int, int]:
 
 
 def _limit_here(limits: dict[int, int]) -> None:
-    """Set limits by name, where the C library's numbers are not Linux's, and as far as they hold."""
+    """Set limits by name, where the numbers are not Linux's, and as far as they hold."""
     import resource
 
     known = {
@@ -270,7 +270,7 @@ class NamespaceRoom:
         if _state(view.WORK) != self._untouched:
             self._mount(self._size)
 
-    def disk_exceeded(self, order: Order) -> bool:  # noqa: ARG002: the mount itself is limited
+    def disk_exceeded(self, order: Order) -> bool:
         """Never: the work folder's size is the mount's."""
         return False
 

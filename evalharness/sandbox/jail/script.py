@@ -77,7 +77,8 @@ def _run(
     """Run the text as a script on these descriptors; empty, or the exception as a line."""
     os.dup2(stdin, 0)
     os.dup2(stdout, 1)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115: the script's own
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    # The script's own streams, which live as long as it does.
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
@@ -85,15 +86,15 @@ def _run(
     raised = b""
     try:
         text = source.removeprefix("\ufeff")
-        exec(compile(text, "solution.py", "exec", dont_inherit=True), main.__dict__)  # noqa: S102
+        exec(compile(text, "solution.py", "exec", dont_inherit=True), main.__dict__)
     except SystemExit as leaving:
         if leaving.code not in (None, 0):
             raised = exception(leaving)
-    except BaseException as error:  # noqa: BLE001: the script's own failure is its answer
+    except BaseException as error:
         raised = exception(error)
     try:
         atexit._run_exitfuncs()
         sys.stdout.flush()
-    except BaseException:  # noqa: BLE001, S110: a script may close its own stdout
+    except BaseException:
         pass
     return raised

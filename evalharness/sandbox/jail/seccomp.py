@@ -49,14 +49,35 @@ _PERSONALITY_QUERY: Final = 0xFFFFFFFF
 
 # Without namespaces: calls that reach other processes, or files outside whatever Landlock rules
 # (it rules no modes, owners or times), or that open a socket of any kind.
-_REACH_OTHERS: Final = (
-    "rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open pidfd_send_signal setpriority "
-    "sched_setaffinity sched_setparam sched_setscheduler"
-).split()
-_BEYOND_LANDLOCK: Final = (
-    "socket chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat "
-    "futimesat mknod mknodat fork vfork"
-).split()
+_REACH_OTHERS: Final = [
+    "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo",
+    "pidfd_open",
+    "pidfd_send_signal",
+    "setpriority",
+    "sched_setaffinity",
+    "sched_setparam",
+    "sched_setscheduler",
+]
+_BEYOND_LANDLOCK: Final = [
+    "socket",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "fchmodat2",
+    "chown",
+    "fchown",
+    "lchown",
+    "fchownat",
+    "utime",
+    "utimes",
+    "utimensat",
+    "futimesat",
+    "mknod",
+    "mknodat",
+    "fork",
+    "vfork",
+]
 
 
 def _op(code: int, k: int, jump_true: int = 0, jump_false: int = 0) -> bytes:

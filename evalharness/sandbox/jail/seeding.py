@@ -49,7 +49,7 @@ class _SeedingFinder:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _SeedingLoader(spec.loader)
+            spec.loader = _SeedingLoader(spec.loader)  # type: ignore[assignment]  # duck-typed
         return spec
 
 
@@ -63,7 +63,7 @@ def seed_module(module: ModuleType) -> None:
 
 def seed_on_import(number: int) -> None:
     """Seed what is imported already with `number`, and the rest when it is."""
-    global seed  # noqa: PLW0603: one process has one seed
+    global seed
     if seed < 0:
         sys.meta_path.insert(0, _SeedingFinder())
     seed = number

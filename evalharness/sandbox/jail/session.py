@@ -15,7 +15,7 @@ import os
 import select
 import sys
 from _socket import MSG_DONTWAIT, SCM_RIGHTS, SOL_SOCKET, socketpair
-from _socket import socket as Socket  # noqa: N812: without the wrapper that socket.py puts around it
+from _socket import socket as Socket
 from collections import deque
 from typing import Final
 

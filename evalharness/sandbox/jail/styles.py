@@ -29,7 +29,17 @@ class WrongAnswer(Exception):
 
 
 CANDIDATE_MODULES: Final = frozenset(
-    "solution candidate program submission answer main task code_under_test your_module".split()
+    [
+        "solution",
+        "candidate",
+        "program",
+        "submission",
+        "answer",
+        "main",
+        "task",
+        "code_under_test",
+        "your_module",
+    ]
 )
 """Names under which test modules import the program."""
 
@@ -41,7 +51,7 @@ def run_source(
     style: str, code: CodeType, space: dict[str, Any], candidate: Candidate, entry: str | None
 ) -> None:
     """Run tests of one of the source styles. Raises whatever the first failing one raises."""
-    exec(code, space)  # noqa: S102: the suite's own tests
+    exec(code, space)
     if style == "check":
         _run_check(space, candidate, entry)
     elif style == "unittest":
@@ -65,7 +75,7 @@ def _run_check(space: dict[str, Any], candidate: Candidate, entry: str | None) -
 
 @contextlib.contextmanager
 def importable(candidate: Candidate, space: dict[str, Any]) -> Iterator[None]:
-    """Let tests import the program by the usual names, pytest, and themselves; undone afterwards."""
+    """Let tests import the program by the usual names, pytest, and themselves; then undo it."""
     program = types.ModuleType("solution")
     program.__dict__.update(candidate.names)
     added: dict[str, types.ModuleType] = dict.fromkeys(CANDIDATE_MODULES, program)
@@ -120,7 +130,9 @@ def _run_unittest(space: dict[str, Any]) -> None:
     cases = [
         found
         for found in space.values()
-        if isinstance(found, type) and issubclass(found, unittest.TestCase) and found.__module__ == "tests"
+        if isinstance(found, type)
+        and issubclass(found, unittest.TestCase)
+        and found.__module__ == "tests"
     ]
     result = FirstFailure()
     for case in cases:
@@ -246,7 +258,9 @@ def compare_output(case: Case, number: int, answer: list[Any]) -> Fault | None:
         kind = "crash" if isinstance(ending, int) and ending < 0 else "exit_early"
         return Fault(kind, f"case {number}: exit status {ending}")
     if _lines(printed) != _lines(case.stdout):
-        return Fault("wrong_answer", f"case {number}: printed {printed!r:.100}, not {case.stdout!r:.100}")
+        return Fault(
+            "wrong_answer", f"case {number}: printed {printed!r:.100}, not {case.stdout!r:.100}"
+        )
     return None
 
 

@@ -84,10 +84,10 @@ def _parse(table: str, machine: str) -> dict[str, int]:
 
 
 def program_calls(machine: str) -> dict[str, int]:
-    """name -> number of every call that a program may make on `machine`."""
+    """Name -> number of every call that a program may make on `machine`."""
     return _parse(_PROGRAM, machine)
 
 
 def zygote_calls(machine: str) -> dict[str, int]:
-    """name -> number of the calls that only the zygote may make, to build each jail."""
+    """Name -> number of the calls that only the zygote may make, to build each jail."""
     return _parse(_ZYGOTE, machine)

@@ -19,7 +19,7 @@ from .styles import CANDIDATE_MODULES, TestsBroken, table_rows
 from .wire import VERSION
 
 _LONG: Final = 60_000
-"""Tests longer than this are tables in practice; reading a plan off them costs more than it saves."""
+"""Longer tests are tables in practice; reading a plan off them costs more than it saves."""
 _NOT_NAMES: Final = frozenset(dir(builtins)) | {"__name__", "__file__", "__builtins__"}
 
 
@@ -107,14 +107,14 @@ class Task:
         """What a program is told besides its own text: names to describe, questions to answer."""
         if plan is not None:
             return plan.questions
-        told = (list(self.names), int(self.handles), 1, [])
-        return marshal.dumps(told, VERSION)
+        calls: list[Any] = []
+        return marshal.dumps((list(self.names), int(self.handles), 1, calls), VERSION)
 
     def namespace(self, names: dict[str, Any]) -> dict[str, Any]:
         """A fresh namespace for one run of the tests: helpers first, then the program's names."""
         space: dict[str, Any] = {"__name__": "tests", "__file__": "tests.py"}
         if self.prompt_code is not None:
-            exec(self.prompt_code, space)  # noqa: S102: the suite's own text
+            exec(self.prompt_code, space)
         space.update(names)
         return space
 
@@ -128,13 +128,19 @@ def _free_names(table: symtable.SymbolTable) -> set[str]:
     while pending:
         scope = pending.pop()
         used |= {s.get_name() for s in scope.get_symbols() if s.is_global() and s.is_referenced()}
-        bound |= {s.get_name() for s in scope.get_symbols() if s.is_declared_global() and s.is_assigned()}
+        bound |= {
+            s.get_name() for s in scope.get_symbols() if s.is_declared_global() and s.is_assigned()
+        }
         pending += scope.get_children()
     return used - bound
 
 
-_FROM_IMPORT: Final = re.compile(r"^[ \t]*from[ \t]+(\w+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
-_PLAIN_IMPORT: Final = re.compile(r"^[ \t]*import[ \t]+(\w+)(?:[ \t]+as[ \t]+(\w+))?[ \t]*(?:#.*)?$", re.MULTILINE)
+_FROM_IMPORT: Final = re.compile(
+    r"^[ \t]*from[ \t]+(\w+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE
+)
+_PLAIN_IMPORT: Final = re.compile(
+    r"^[ \t]*import[ \t]+(\w+)(?:[ \t]+as[ \t]+(\w+))?[ \t]*(?:#.*)?$", re.MULTILINE
+)
 
 
 def _imported_names(tests: str) -> set[str]:

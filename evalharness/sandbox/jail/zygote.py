@@ -12,12 +12,11 @@ import os
 import select
 import sys
 import time
+from _socket import socket as Socket
 from typing import Final, NoReturn
 
-from _signal import SIGKILL
-from _socket import socket as Socket  # noqa: N812: socket.py itself would double the zygote
-
 from . import child
+from .linux import SIGKILL
 from .rooms import Room
 from .settings import KILL, ORDER, REPORT, Order, Reason
 from .watch import Usage
