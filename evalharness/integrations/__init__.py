@@ -1,0 +1,1 @@
+"""Our metrics in other people's frames."""
