@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from evalharness.cli.main import main
+
+settings.register_profile("patient", deadline=None)  # CI machines are noisy; time is no property
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

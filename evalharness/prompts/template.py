@@ -102,7 +102,11 @@ class TemplateProgram:
         self.where = where
         self.sha256 = digest_parts(spec.system, spec.template, spec.history)
         self._plain = spec.template.strip() == PLAIN
-        self._template = compile_template(spec.template, where=f"{where}, prompt.template")
+        self._template = (
+            None
+            if self._plain
+            else compile_template(spec.template, where=f"{where}, prompt.template")
+        )
         self._system = (
             None
             if spec.system is None
@@ -121,7 +125,7 @@ class TemplateProgram:
 
     def user_text(self, sample: Sample) -> str:
         """The user's turn for a plain input."""
-        if self._plain:
+        if self._template is None:
             return sample.input or ""
         place = f"{self.where}, prompt.template"
         return fill(self._template, template_values(sample), where=place, sample_id=sample.id)

@@ -13,8 +13,8 @@ import subprocess
 import sys
 from typing import Final
 
+import evalharness.sandbox.launch as launch  # noqa: PLR0402 - the package imports this file
 from evalharness.errors import SandboxError, did_you_mean
-from evalharness.sandbox import launch
 from evalharness.sandbox.backend import Backend, Blueprint
 from evalharness.sandbox.jail.settings import Settings
 from evalharness.sandbox.jail.view import DEVICES, SYSTEM_FOLDERS, WORK, open_to_all

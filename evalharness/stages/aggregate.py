@@ -11,13 +11,13 @@ import platform
 from datetime import UTC, datetime
 
 from evalharness.errors import TooFewSamples
-from evalharness.records import Answered, Estimate, Estimated, Undetermined
+from evalharness.records import Estimate, Estimated, Undetermined
 from evalharness.results import MetricSummary, RunSummary, Spent, Volatile
 from evalharness.spec.suite import Suite
 from evalharness.stages.effects import absolute_effect
 from evalharness.stages.kinds import plain_value
 from evalharness.stages.pairing import arm_rows, slice_mask
-from evalharness.store.journal import OutcomeEntry, read_entries
+from evalharness.store.journal import read_costs
 from evalharness.store.marks import MarkTable, read_marks
 from evalharness.store.runs import RunFolder, write_json
 
@@ -76,13 +76,12 @@ def summarise(
     """One metric over a run or a slice of it."""
     metric = table.metrics[label]
     columns = metric.columns
-    rows, _, left_out = arm_rows(table, label, slice_name=slice_name, failures="against_candidate")
-    answered, _, _ = arm_rows(table, label, slice_name=slice_name, failures="left_out")
+    n, left_out = _counted(table, label, slice_name)
     wanted = slice_mask(table, slice_name) if slice_name else slice(None)
     return MetricSummary(
         estimate=_estimate(table, label, suite=suite, slice_name=slice_name, seed=seed),
-        value_answered=plain_value(columns, answered),
-        n=len(rows),
+        value_answered=_answered_value(table, label, slice_name),
+        n=n,
         n_failed=int(table.failed_n[wanted].sum()),
         n_unscored=left_out,
         n_unparsed=int(table.unparsed_n[wanted].sum()),
@@ -92,6 +91,18 @@ def summarise(
         kind=columns.kind,
         reasons=metric.reasons if slice_name is None else {},
     )
+
+
+def _counted(table: MarkTable, label: str, slice_name: str | None) -> tuple[int, int]:
+    """Units with a row, and units left out; the rows themselves are given up at once."""
+    rows, _, left_out = arm_rows(table, label, slice_name=slice_name, failures="against_candidate")
+    return len(rows), left_out
+
+
+def _answered_value(table: MarkTable, label: str, slice_name: str | None) -> float | None:
+    """The metric's value over the answered units alone."""
+    answered, _, _ = arm_rows(table, label, slice_name=slice_name, failures="left_out")
+    return plain_value(table.metrics[label].columns, answered)
 
 
 def _estimate(
@@ -125,12 +136,11 @@ def spent(folder: RunFolder) -> Spent:
     prompt = completion = attempts = 0
     low = high = 0.0
     priced = False
-    for entry in read_entries(folder.outcomes_path, OutcomeEntry):
-        outcome = entry.outcome
+    for outcome in read_costs(folder.outcomes_path):
         attempts += len(outcome.attempts)
-        if not isinstance(outcome, Answered):
-            continue
         answer = outcome.completion
+        if answer is None:
+            continue
         counts[answer.provenance.source] += 1
         if answer.usage is not None:
             prompt += answer.usage.prompt_tokens

@@ -2,7 +2,7 @@
 
 Reads: the held-out data, outcomes.jsonl, evidence.jsonl.  Writes: marks.jsonl.
 Depends on: catalog (metrics by name), data (through a Source), store.
-Streams: a thousand units at a time are in memory.
+Streams: a few hundred units at a time are in memory.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ from evalharness.store.files import writing
 from evalharness.store.journal import EvidenceEntry, JournalReader, OutcomeEntry, read_entries
 from evalharness.store.marks import MarkHeader, MarkLine, MetricColumns
 from evalharness.store.runs import RunFolder
+from evalharness.text.codes import forget_tables
 
-CHUNK = 1000
+CHUNK = 500
+"""Units measured together; changes no result."""
+OBSERVED_AT_MOST = 1000
+"""Outcomes looked at for the first answer."""
 
 ALWAYS = ("error_rate",)
 OBSERVED = {
@@ -119,7 +123,9 @@ def observed(folder: RunFolder | None) -> list[str]:
     """Outcome metrics for which the first answer of a run carries a number."""
     if folder is None or not folder.outcomes_path.exists():
         return []
-    for entry in itertools.islice(read_entries(folder.outcomes_path, OutcomeEntry), CHUNK):
+    for entry in itertools.islice(
+        read_entries(folder.outcomes_path, OutcomeEntry), OBSERVED_AT_MOST
+    ):
         if isinstance(entry.outcome, Answered):
             completion = entry.outcome.completion
             return [
@@ -159,6 +165,7 @@ def score(suite: Suite, source: Source, folder: RunFolder, report: Report, *, re
         outcomes.close()
         evidence.close()
         part.unlink(missing_ok=True)
+        forget_tables()
 
 
 def columns_of(named: NamedMetric) -> MetricColumns:

@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from evalharness.errors import StoreError
-from evalharness.records import FORMAT, Evidence, Outcome, Record
+from evalharness.records import FORMAT, Attempt, Evidence, Outcome, Provenance, Record, Usage
 from evalharness.store.files import writing
 from evalharness.store.keys import unit_hash
 
@@ -248,6 +248,35 @@ def read_entries(path: Path, entry: type[Entry]) -> Iterator[Entry]:
         for line in file:
             if line.endswith(b"\n"):
                 yield decoder.decode(line)
+
+
+class CostOfAnswer(msgspec.Struct, frozen=True):
+    """What an answer cost, of a Completion; the rest is skipped without being built."""
+
+    provenance: Provenance = Provenance()
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+
+class CostOfOutcome(msgspec.Struct, frozen=True):
+    """What an outcome cost. `completion` is None for a failure."""
+
+    completion: CostOfAnswer | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+class _CostEntry(msgspec.Struct):
+    outcome: CostOfOutcome
+
+
+def read_costs(path: Path) -> Iterator[CostOfOutcome]:
+    """What every outcome of a journal cost, in the order written, without building the answers."""
+    decoder = msgspec.json.Decoder(_CostEntry)
+    with path.open("rb") as file:
+        file.readline()
+        for line in file:
+            if line.endswith(b"\n"):
+                yield decoder.decode(line).outcome
 
 
 def check_header(line: bytes, name: str, path: Path) -> None:

@@ -21,10 +21,13 @@ from evalharness.text.tokenize import SPACERS, Spacer, Token
 
 MAX_TOKENS: Final = 1 << 14
 """Distinct tokens kept between samples: about 4 MB."""
-MAX_TEXTS: Final = 4096
-"""Texts whose codes are kept: two batches of 1,000 answers with their references."""
+MAX_KEPT_LENGTH: Final = 1 << 19
+"""Characters of texts whose codes are kept: a batch of 500 answers of 500 characters with theirs,
+about 1 MB."""
 MAX_TEXT_LENGTH: Final = 4096
 """Longer texts are not kept, so that a few giants cannot fill the memory."""
+KEPT_OVERHEAD: Final = 50
+"""What a kept text is counted for beside its length, so that empty ones have a bound too."""
 _SURROGATES: Final = 0xD800
 _LAST_CODE: Final = 0x10FFFF - 0x800
 
@@ -73,6 +76,7 @@ class CodeTable:
         self._codes = _Codes(fold, self._skip)
         self._texts: dict[str, str] = {}
         self._lines: dict[str, Sequence[str]] = {}
+        self._kept_length = 0
 
     def begin(self) -> None:
         """Forget everything if the vocabulary has grown past its bound."""
@@ -83,6 +87,7 @@ class CodeTable:
         """Forget the texts, not the vocabulary; changes no result."""
         self._texts.clear()
         self._lines.clear()
+        self._kept_length = 0
 
     def forget_all(self) -> None:
         """Forget the texts and the vocabulary: a new generation of codes."""
@@ -98,9 +103,7 @@ class CodeTable:
         if known is not None:
             return known
         codes = "".join(map(self._codes.__getitem__, self._spacer(text).split()))
-        if len(text) <= MAX_TEXT_LENGTH:
-            if len(self._texts) >= MAX_TEXTS:
-                self._texts.clear()
+        if self._may_keep(text):
             self._texts[text] = codes
         return codes
 
@@ -115,11 +118,19 @@ class CodeTable:
             spaced.split(b"\n") if isinstance(spaced, bytes) else spaced.split("\n")
         )
         lines = ["".join(map(code_of, part.split())) for part in parts]
-        if len(text) <= MAX_TEXT_LENGTH:
-            if len(self._lines) >= MAX_TEXTS:
-                self._lines.clear()
+        if self._may_keep(text):
             self._lines[text] = lines
         return lines
+
+    def _may_keep(self, text: str) -> bool:
+        """Make room for one more text; False for one that is too long to be kept."""
+        if len(text) > MAX_TEXT_LENGTH:
+            return False
+        self._kept_length += len(text) + KEPT_OVERHEAD
+        if self._kept_length > MAX_KEPT_LENGTH:
+            self.forget_texts()
+            self._kept_length = len(text) + KEPT_OVERHEAD
+        return True
 
 
 @cache
@@ -135,3 +146,9 @@ def code_table(tokenizer: str, *, stemmed: bool = False) -> CodeTable:
 def squad_table() -> CodeTable:
     """The process's shared table of SQuAD's normalised words; articles have no code."""
     return CodeTable(squad_spaced, skip=ARTICLES)
+
+
+def forget_tables() -> None:
+    """Give up the process's shared tables and their memory; changes no result."""
+    code_table.cache_clear()
+    squad_table.cache_clear()

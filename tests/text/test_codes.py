@@ -76,19 +76,19 @@ def test_a_new_generation_begins_when_the_vocabulary_is_full():
 
 def test_texts_kept_are_bounded_in_number_and_length():
     table = CodeTable(spaced_words)
-    for place in range(codes_module.MAX_TEXTS + 10):
+    for place in range(codes_module.MAX_KEPT_LENGTH // codes_module.KEPT_OVERHEAD + 10):
         table.encode(f"text {place % 7} {place}")
     table.encode("x" * (codes_module.MAX_TEXT_LENGTH + 1))
-    assert len(table._texts) <= codes_module.MAX_TEXTS
+    assert len(table._texts) <= codes_module.MAX_KEPT_LENGTH // codes_module.KEPT_OVERHEAD
     assert max(map(len, table._texts)) <= codes_module.MAX_TEXT_LENGTH
 
 
 def test_lines_kept_are_bounded_too():
     table = CodeTable(spaced_words)
-    for place in range(codes_module.MAX_TEXTS + 10):
+    for place in range(codes_module.MAX_KEPT_LENGTH // codes_module.KEPT_OVERHEAD + 10):
         table.encode_lines(f"text\n{place}")
     table.encode_lines("y\n" * codes_module.MAX_TEXT_LENGTH)
-    assert len(table._lines) <= codes_module.MAX_TEXTS
+    assert len(table._lines) <= codes_module.MAX_KEPT_LENGTH // codes_module.KEPT_OVERHEAD
 
 
 def test_codes_skip_the_surrogates_and_can_be_encoded():
