@@ -95,9 +95,11 @@ def test_a_hundred_thousand_random_pairs_score_bit_for_bit_as_rouge_score(scorer
 
 def real_pairs(shared_data, name, *, by_line):
     folder = shared_data / name
-    read = lambda file: [
-        json.loads(line) for line in gzip.decompress((folder / file).read_bytes()).splitlines()
-    ]  # noqa: E731
+
+    def read(file):
+        lines = gzip.decompress((folder / file).read_bytes()).splitlines()
+        return [json.loads(line) for line in lines]
+
     reference = {doc["doc_id"]: doc["reference"] for doc in read("docs.jsonl.gz")}
     for one in read("outputs.jsonl.gz"):
         answer, target = one["summary"], reference[one["doc_id"]]
