@@ -23,6 +23,7 @@ from evalharness.records import Completion, Item, Sample
 from evalharness.text.codes import code_table, squad_table
 
 WORDS = 3000
+BATCH = 500  # as the score stage batches
 PUNCTUATION = set(string.punctuation)
 ROUGE_NAMES = {
     "rouge1": "rouge_1",
@@ -86,8 +87,7 @@ def rouge_lines(rng, vocabulary, rounds) -> None:
 
         def ours(items=items, metrics=metrics, table=table, cold=cold):
             forget(table, cold=cold)
-            for metric in metrics:
-                metric.measure(items)
+            in_batches(items, metrics)
 
         theirs, own = interleaved(reference, ours, rounds)
         line(what, theirs / len(few), own / len(items), goal)
@@ -127,9 +127,7 @@ def squad_line(rng, vocabulary, rounds) -> None:
 
     def ours():
         squad_table().forget_all()
-        for metric in metrics:
-            metric.measure(items[:1000])
-            metric.measure(items[1000:])
+        in_batches(items, metrics)
 
     theirs, own = interleaved(reference, ours, rounds)
     line("SQuAD EM + F1, 3 references", theirs / len(items), own / len(items), ">= 8")
@@ -179,7 +177,7 @@ def bleu_lines(rng, vocabulary, rounds) -> None:
 
 
 def recorded_lines(rng, vocabulary) -> None:
-    """100,000 recorded answers of 30 words: exact match, F1 and ROUGE-L, by batches of 1,000."""
+    """100,000 recorded answers of 30 words: exact match, F1 and ROUGE-L, by batches."""
     from rouge_score.rouge_scorer import RougeScorer
 
     pairs = make_pairs(rng, vocabulary, length=30, n=100_000, lines=False)
@@ -187,15 +185,20 @@ def recorded_lines(rng, vocabulary) -> None:
     metrics = [make_metric(name, {}) for name in ("exact_match", "f1", "rouge_l")]
     scorer = RougeScorer(["rougeL"])
     began = time.process_time()
-    for start in range(0, len(items), 1000):
-        for metric in metrics:
-            metric.measure(items[start : start + 1000])
+    in_batches(items, metrics)
     own = time.process_time() - began
     began = time.process_time()
     for target, answer in pairs[:5000]:
         scorer.score(target, answer)
     theirs = (time.process_time() - began) * len(pairs) / 5000
     line("100,000 x 30 words: EM + F1 + ROUGE-L", theirs, own, ">= 4 (of ROUGE-L alone)")
+
+
+def in_batches(items, metrics) -> None:
+    """Measure as the score stage does: every metric over one batch, then the next batch."""
+    for start in range(0, len(items), BATCH):
+        for metric in metrics:
+            metric.measure(items[start : start + BATCH])
 
 
 def forget(table, *, cold) -> None:

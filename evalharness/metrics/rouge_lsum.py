@@ -40,11 +40,15 @@ def summary_hits(reference: str, answer: str, table: CodeTable) -> int:
     union: list[str] = []
     for codes in table.encode_lines(reference):
         places = union_subsequence(codes, whole, ends)
-        if places:
+        if places == (1 << len(codes)) - 1:
+            union += codes
+        elif places:
             union += [code for place, code in enumerate(codes) if places >> place & 1]
     if len(set(union)) == len(union):  # no word twice, so none more often than the answer has it
         return len(union)
-    return (Counter(union) & Counter("".join(encoded))).total()
+    budget = "".join(encoded)
+    repeated = [(code, times) for code, times in Counter(union).items() if times > 1]
+    return len(union) - sum(max(0, times - budget.count(code)) for code, times in repeated)
 
 
 def union_subsequence(reference: str, answer: str, ends: Sequence[int]) -> int:
