@@ -100,9 +100,9 @@ def cli() -> None:
 
 
 def public_name(error: HarnessError) -> str:
-    """The error's class as the tree in `errors` names it, whatever a room derives from it."""
-    tree = (kind for kind in type(error).__mro__ if kind.__module__ == HarnessError.__module__)
-    return next(tree, HarnessError).__name__
+    """The branch of the error tree, one below its root: `ClientError` for whatever derives from it."""
+    branches = (kind for kind in type(error).__mro__ if HarnessError in kind.__bases__)
+    return next(branches, HarnessError).__name__
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -89,7 +89,8 @@ def answer_line(entry: JsonObject, ledger: Ledger) -> tuple[int, JsonObject]:
         ledger.faults[fault.name] = ledger.faults.get(fault.name, 0) + 1
         refused = refusal(fault.name, now_epoch_s=0.0)
         return refused.status, refused.body if isinstance(refused.body, dict) else {}
-    said = answer(body["model"], body, ledger.plan.answers)
+    program = ledger.plan.programs.get(body["model"], body["model"])
+    said = answer(program, body, ledger.plan.answers)
     chat = entry.get("url", "").endswith("/chat/completions")
     asked = Asked(body, body["model"], said, fingerprint, chat, ledger.requests)
     ledger.bill(fingerprint, said.prompt_tokens, billed_tokens(said))

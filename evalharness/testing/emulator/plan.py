@@ -66,6 +66,7 @@ class Plan(Record, frozen=True, kw_only=True):
 
     keys: accepted API keys; empty accepts all.  models: known names; empty knows all.
     answers: last user message -> gold answer, for `gold@p` models.
+    programs: model name -> how it answers (`gold@0.9`), where the name does not say so itself.
     dialect: whose habits the answers have (finish reasons, shape of /v1/models).
     retry_after_s: what throttles ask for where their name does not say it.
     project: fine-tuning: how many polls a job takes to finish.
@@ -75,6 +76,7 @@ class Plan(Record, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     answers: dict[str, str] = {}
+    programs: dict[str, str] = {}
     rules: tuple[FaultRule, ...] = ()
     latency: LatencyPlan = LatencyPlan()
     limits: LimitPlan = LimitPlan()
