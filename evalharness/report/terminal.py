@@ -120,9 +120,12 @@ def _lead(facts: Facts, style: Style, width: int) -> str:
     if facts.verdict is None:
         return _ink(clean.clip(headline(facts), width), "strong", style)
     state = facts.verdict.state
-    stamps = "".join(f"  [{clean.one_line(stamp)}]" for stamp in facts.verdict.stamps)
-    rest = clean.clip(f"{headline(facts)}{stamps}", max(NARROW // 2, width - len(state) - 2))
-    return f"{_ink(state, state, style)}  {rest}"
+    room = max(NARROW // 2, width - len(state) - 2)
+    stamps = [f"[{clean.one_line(stamp)}]" for stamp in facts.verdict.stamps]
+    whole = "  ".join([headline(facts), *stamps])
+    if len(whole) > room:  # a stamp is never cut: it says what the verdict is not
+        whole = "\n  ".join([clean.clip(headline(facts), room), *stamps])
+    return f"{_ink(state, state, style)}  {whole}"
 
 
 def _tables(facts: Facts, style: Style, width: int) -> list[str]:
