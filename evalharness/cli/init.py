@@ -1,4 +1,4 @@
-"""`evalharness init DIR`: a working offline example to start from and to replace piece by piece."""
+"""`evalharness init DIR`: a working suite to start from and to replace piece by piece."""
 
 from __future__ import annotations
 
@@ -11,22 +11,50 @@ from evalharness.errors import UsageError
 
 @click.command(name="init")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def command(folder: Path) -> int:
-    """Write a suite, held-out data and two recorded models that can be gated at once."""
-    from evalharness.stages.example import example_files
+@click.option("--from", "source", metavar="SUITE", help="Copy this suite instead of the example.")
+def command(folder: Path, source: str | None) -> int:
+    """Write a suite, held-out data and two recorded models that can be gated at once.
+
+    With --from: the suite.yaml and the data of a suite that exists, to be changed.
+    """
     from evalharness.store.files import write_atomic
 
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(
             f"'{folder}' is not empty", mend="name a new folder; nothing was overwritten"
         )
-    for name, text in example_files(folder.name).items():
-        write_atomic(folder / name, text.encode())
-    click.echo(f"wrote {folder}: suite.yaml, heldout.jsonl, outputs/, README.md")
+    files = _example(folder) if source is None else _copy(source)
+    for name, content in files.items():
+        write_atomic(folder / name, content)
+    click.echo(f"wrote {folder}: {', '.join(dict.fromkeys(_top(name) for name in files))}")
     click.echo("next:")
     click.echo(f"  evalharness validate {folder}")
-    click.echo(
-        f"  evalharness gate {folder} --candidate {folder}/outputs/candidate.jsonl "
-        f"--baseline {folder}/outputs/baseline.jsonl"
-    )
+    if source is None:
+        click.echo(
+            f"  evalharness gate {folder} --candidate {folder}/outputs/candidate.jsonl "
+            f"--baseline {folder}/outputs/baseline.jsonl"
+        )
     return 0
+
+
+def _example(folder: Path) -> dict[str, bytes]:
+    from evalharness.stages.example import example_files
+
+    return {name: text.encode() for name, text in example_files(folder.name).items()}
+
+
+def _copy(reference: str) -> dict[str, bytes]:
+    """A suite's folder, file by file; of a suite that is one file, that file."""
+    from evalharness.spec.locate import find_suite
+
+    suite = find_suite(reference)
+    if suite.name != "suite.yaml":
+        return {"suite.yaml": suite.read_bytes()}
+    paths = sorted(path for path in suite.parent.rglob("*") if path.is_file())
+    kept = [path for path in paths if "__pycache__" not in path.parts]
+    return {str(path.relative_to(suite.parent)): path.read_bytes() for path in kept}
+
+
+def _top(name: str) -> str:
+    first, slash, _ = name.partition("/")
+    return first + slash

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -76,7 +76,19 @@ def _baselines() -> list[tuple[str, str]]:
     from evalharness.spec.read import read_baseline
 
     found = baseline_names().items()
-    return [(name, " ".join(read_baseline(path).description.split())) for name, path in found]
+    written = [(name, " ".join(read_baseline(path).description.split())) for name, path in found]
+    return written + list(_blessed())
+
+
+def _blessed() -> Iterator[tuple[str, str]]:
+    """Blessed runs, by the suite that they answer; `--baseline NAME` finds them in its gates."""
+    from evalharness.spec.locate import roots
+    from evalharness.store.blessed import FILE, read_blessed
+
+    for root in roots("baselines"):
+        for path in sorted(root.glob(f"*/*/{FILE}")):
+            file = read_blessed(path.parent).file
+            yield file.name, f"Blessed for {file.summary.suite}, {file.summary.n} answers."
 
 
 def _runs(out: Path) -> list[tuple[str, str]]:

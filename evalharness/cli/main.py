@@ -100,7 +100,7 @@ def cli() -> None:
 
 
 def public_name(error: HarnessError) -> str:
-    """The branch of the error tree, one below its root: `ClientError` for whatever derives from it."""
+    """The branch of the error tree: `ClientError` for whatever derives from it."""
     branches = (kind for kind in type(error).__mro__ if HarnessError in kind.__bases__)
     return next(branches, HarnessError).__name__
 
