@@ -26,6 +26,9 @@ EDGE_BYTES: Final = 1 << 20
 _loaded: WeakValueDictionary[Place, Weights] = WeakValueDictionary()
 """Weights that some client holds; the last client to close lets them go."""
 
+_loading = threading.Lock()
+"""Arms start at once: the first one loads, the others wait and share what it loaded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -42,11 +45,12 @@ def weights_for(place: Place) -> Weights:
 
     Raises MissingExtra without torch and transformers, Fatal where they cannot be loaded.
     """
-    found = _loaded.get(place)
-    if found is None:
-        found = Weights(place)
-        _loaded[place] = found
-    return found
+    with _loading:
+        found = _loaded.get(place)
+        if found is None:
+            found = Weights(place)
+            _loaded[place] = found
+        return found
 
 
 class Weights:
