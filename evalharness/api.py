@@ -21,7 +21,7 @@ from evalharness.results import Facts
 from evalharness.spec.locate import find_suite
 from evalharness.spec.read import read_suite
 from evalharness.spec.suite import Suite
-from evalharness.stages.arms import distinct, resolve
+from evalharness.stages.arms import distinct, resolve_all
 from evalharness.stages.decide import GateRequest, compare_runs
 from evalharness.stages.decide import gate as decide_gate
 from evalharness.stages.execute import execute
@@ -45,7 +45,7 @@ def evaluate(suite: str | Path, models: Names, *, options: RunOptions | None = N
     """
     chosen = options or default_options()
     spec = _suite(suite)
-    arms = distinct([resolve(name, suite=spec.name) for name in _names(models)])
+    arms = distinct(resolve_all(_names(models), chosen, suite=spec.name))
     folders = execute(spec, arms, chosen, silent)
     return [build_facts(folder.path, out=chosen.out) for folder in folders]
 

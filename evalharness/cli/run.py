@@ -28,11 +28,11 @@ def command(suite: str, models: tuple[str, ...], options: RunOptions, output: Ou
     from evalharness.cli.show import print_runs
     from evalharness.spec.locate import find_suite
     from evalharness.spec.read import read_suite
-    from evalharness.stages.arms import distinct, resolve
+    from evalharness.stages.arms import distinct, resolve_all
     from evalharness.stages.execute import execute
 
     spec = read_suite(find_suite(suite))
-    arms = distinct([resolve(model, suite=spec.name) for model in models])
+    arms = distinct(resolve_all(models, options, suite=spec.name))
     with showing_progress(quiet=output.quiet) as report:
         folders = execute(spec, arms, options, report)
     print_runs(folders, as_json=output.as_json)

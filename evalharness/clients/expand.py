@@ -6,37 +6,25 @@ Depends on: settings; together_jobs when needed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from evalharness.clients.settings import ClientSettings
+from evalharness.clients.settings import ClientSettings, with_query
 
 CHECKPOINTS: Final = "@checkpoints"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expanded:
-    """One arm of a name. label: what tells it from its siblings, empty where it has none.
+def expand_models(provider: str, model: str, settings: ClientSettings) -> list[str]:
+    """The models that `provider/model` stands for: itself, or a job's checkpoints, earliest first.
 
-    step: of training, where the arm is a checkpoint.
-    """
-
-    model: str
-    label: str = ""
-    step: int | None = None
-
-
-def expand_models(provider: str, model: str, settings: ClientSettings) -> list[Expanded]:
-    """The arms that `provider/model` stands for: itself, or a job's checkpoints, earliest first.
-
+    A checkpoint is named `job:ft-...@step-N`; a query (`?name=value`) goes to each of them.
     Raises what `together_jobs.job_checkpoints` raises.
     """
-    if provider != "together" or not model.startswith("job:") or not model.endswith(CHECKPOINTS):
-        return [Expanded(model=model)]
+    name, _, query = model.partition("?")
+    if provider != "together" or not name.startswith("job:") or not name.endswith(CHECKPOINTS):
+        return [model]
     from evalharness.clients.together_jobs import job_checkpoints
 
-    job = model.removeprefix("job:").removesuffix(CHECKPOINTS)
-    return [
-        Expanded(model=point.model, label=f"step {point.step}", step=point.step)
-        for point in job_checkpoints(job, settings)
-    ]
+    _, settings = with_query(model, settings)
+    named = name.removesuffix(CHECKPOINTS)
+    steps = [point.step for point in job_checkpoints(named.removeprefix("job:"), settings)]
+    return [f"{named}@step-{step}{'?' if query else ''}{query}" for step in steps]

@@ -30,7 +30,7 @@ FIRST_WAIT_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A response: any status below 400, its headers (case-insensitive) and its whole body."""
+    """A response: any status below 400 (or one that was accepted), its headers (case-insensitive) and its whole body."""
 
     status: int
     headers: Mapping[str, str]
@@ -49,12 +49,13 @@ class Reply:
 class Sending:
     """What goes with a request: JSON, or fields of a form (name -> text, or (file name, bytes)).
 
-    raw: bytes as they are.
+    raw: bytes as they are.  accepts: refusals that are an answer here, by their status.
     """
 
     json: Any = None  # Any: JSON
     form: Mapping[str, str | tuple[str, bytes]] = field(default_factory=dict)
     raw: bytes | None = None
+    accepts: tuple[int, ...] = ()
 
 
 NOTHING: Final = Sending()
@@ -118,7 +119,7 @@ class Rest:
                 ) as response:
                     content = await response.read()
                     status = response.status
-                    if status >= 400:
+                    if status >= 400 and status not in sending.accepts:
                         raise refusal(
                             status, response.headers, said(content), now_epoch_s=time.time()
                         )

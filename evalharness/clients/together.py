@@ -36,6 +36,8 @@ DIALECT: Final = Dialect(chat_logprobs="count", stream_usage="given")
 def open_together(model: str, settings: ClientSettings) -> Client:
     """The client for `together/<model>`, or for the model of a job: `together/job:ft-...`.
 
+    `together/job:ft-...@step-N` is the job's checkpoint at that step.
+
     options: those of `openai`, and `host: inference|main`, which of Together's own hosts is asked.
     Raises Fatal without TOGETHER_API_KEY, for a job that has no model (yet), UsageError for a
     wrong base URL, SpecError for a wrong option, MissingExtra where a job needs the SDK.

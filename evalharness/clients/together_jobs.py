@@ -28,7 +28,11 @@ MODEL_NAMES: Final = (
 )
 """Where a finished job says its model's name, the newest API first."""
 
-GONE: Final = frozenset({"error", "user_error", "cancelled", "cancel_requested"})
+STEP: Final = "@step-"
+"""What stands between a job and the step of one of its checkpoints."""
+
+GONE: Final = frozenset({"error", "user_error", "cancelled", "cancel_requested", "expired"})
+"""States in which a job has no model and will have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +65,15 @@ def open_sdk(settings: ClientSettings) -> Any:  # Any: the SDK is typed in its o
     )
 
 
-def job_model(job: str, settings: ClientSettings) -> str:
-    """The model that a finished fine-tuning job made.
+def job_model(name: str, settings: ClientSettings) -> str:
+    """The model that a finished fine-tuning job made, or one of its checkpoints.
 
-    Raises Fatal where the job is unknown, has failed, or is not finished.
+    name: `ft-...`, or `ft-...@step-N`.
+    Raises Fatal where the job is unknown, has failed, is not finished, or has no such checkpoint.
     """
+    job, _, step = name.partition(STEP)
+    if step:
+        return checkpoint_at(job, step, settings).model
     with open_sdk(settings) as sdk, sdk_errors(f"fine-tuning job {job}"):
         found = sdk.fine_tuning.retrieve(job)
     status = str(getattr(found, "status", "unknown"))
@@ -79,6 +87,20 @@ def job_model(job: str, settings: ClientSettings) -> str:
             mend="wait until it is completed and run again",
         )
     return name
+
+
+def checkpoint_at(job: str, step: str, settings: ClientSettings) -> Checkpoint:
+    """The checkpoint of a job at a step; raises Fatal where there is none."""
+    listed = job_checkpoints(job, settings)
+    for point in listed:
+        if str(point.step) == step:
+            return point
+    steps = ", ".join(str(point.step) for point in listed)
+    raise fatal(
+        "bad_request",
+        f"fine-tuning job {job} has no checkpoint at step {step}",
+        mend=f"its steps: {steps}",
+    )
 
 
 def job_checkpoints(job: str, settings: ClientSettings) -> list[Checkpoint]:
@@ -103,7 +125,9 @@ def job_checkpoints(job: str, settings: ClientSettings) -> list[Checkpoint]:
             f"fine-tuning job {job} has no checkpoint that is registered as a model",
             mend="train with --n-checkpoints above 1, or deploy a checkpoint and name its model",
         )
-    return sorted(listed, key=lambda checkpoint: checkpoint.step)
+    # Where one step is listed merged and as an adapter, either answers alike: the first stands.
+    by_step = {point.step: point for point in reversed(listed)}
+    return [by_step[step] for step in sorted(by_step)]
 
 
 def output_name(job: Any) -> str | None:  # Any: a model of the SDK

@@ -1,7 +1,7 @@
 """What `--model M` means: a run folder, a baseline file, a recording, a name, a provider's model.
 
 Reads: the file system, to see what exists; baseline files.  Gives: `Arm`s.
-Depends on: spec, store, catalog, errors.
+Depends on: spec, store, catalog, options, errors; clients.expand.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalharness.catalog import CLIENTS, entry_points
+from evalharness.clients.expand import CHECKPOINTS, expand_models
+from evalharness.clients.settings import ClientSettings, split_query
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.spec.locate import baseline_names, roots
 from evalharness.spec.read import read_baseline
 from evalharness.spec.suite import Baseline, GenerationSpec, PriceSpec, PromptSpec
+from evalharness.stages.options import RunOptions
 from evalharness.store.runs import RunFolder, is_run, load_run
 
 RECORDING_SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz", ".txt", ".gz")
@@ -70,6 +73,36 @@ def resolve(reference: str, *, suite: str = "") -> Arm:
     if recording is not None:
         return _from_file(recording, reference)
     return _from_provider(reference, [*named, *recording_names(suite)])
+
+
+def resolve_all(references: Sequence[str], options: RunOptions, *, suite: str) -> list[Arm]:
+    """The arms of several references; a job's `@checkpoints` are one arm each.
+
+    Raises as `resolve` does, and ClientError where a job cannot be asked for its checkpoints.
+    """
+    arms = []
+    for reference in references:
+        arms += expand(resolve(reference, suite=suite), options)
+    return arms
+
+
+def expand(arm: Arm, options: RunOptions) -> list[Arm]:
+    """An arm that stands for several, as these; any other alone."""
+    if CHECKPOINTS not in arm.model or arm.run is not None:
+        return [arm]
+    settings = ClientSettings(options=dict(arm.options), environment=options.environment)
+    models = expand_models(arm.provider, arm.model, settings)
+    if models == [arm.model]:
+        return [arm]
+    return [_checkpoint(arm, model) for model in models]
+
+
+def _checkpoint(arm: Arm, model: str) -> Arm:
+    """One checkpoint of a job; called after its step, and by its own name where it has no file."""
+    step = model.partition("?")[0].rpartition("@")[2]
+    name = arm.name.removesuffix(CHECKPOINTS)
+    reference = arm.reference if arm.where else f"{arm.provider}/{model}"
+    return replace(arm, name=f"{name}@{step}", model=model, reference=reference)
 
 
 def _from_file(path: Path, reference: str) -> Arm:
@@ -137,7 +170,9 @@ def _from_provider(reference: str, names: Sequence[str]) -> Arm:
             mend=near or "for example openai/gpt-4o-mini, outputs.jsonl or a name under baselines/",
         )
     _check_provider(provider, reference, place="--model")
-    name = model.rstrip("/").rpartition("/")[2] or model
+    path, query = split_query(model)
+    path = query.get("adapter", path)
+    name = path.rstrip("/").rpartition("/")[2] or model
     return Arm(name=_stem(Path(name)), reference=reference, provider=provider, model=model)
 
 

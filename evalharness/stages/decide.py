@@ -18,7 +18,7 @@ from evalharness.results import ComparisonRow, GateArm, GateFile, GateRow, Inval
 from evalharness.spec.locate import find_suite
 from evalharness.spec.read import digest, read_suite
 from evalharness.spec.suite import Policy, Suite
-from evalharness.stages.arms import Arm, distinct, resolve
+from evalharness.stages.arms import Arm, distinct, resolve, resolve_all
 from evalharness.stages.blessed import execute_with_blessed, resolve_baseline, stale
 from evalharness.stages.compare import compare_tables
 from evalharness.stages.integrity import sandbox_stamps
@@ -135,7 +135,7 @@ def compare_runs(
         suite, policy=msgspec.structs.replace(suite.policy, alpha=alpha)
     )
     baseline = resolve_baseline(references[0], suite=suite.name, out=options.out)
-    candidates = [resolve(reference, suite=suite.name) for reference in references[1:]]
+    candidates = resolve_all(references[1:], options, suite=suite.name)
     arms = distinct([baseline, *candidates])
     folders = execute_with_blessed(suite, arms, options, report)
     tables = [read_marks(folder.marks_path) for folder in folders]
@@ -207,7 +207,7 @@ def _judge_suite(
         resolve_baseline(reference, suite=suite.name, out=options.out)
         for reference in request.baselines
     ]
-    candidates = [resolve(reference, suite=suite.name) for reference in request.candidates]
+    candidates = resolve_all(request.candidates, options, suite=suite.name)
     arms = distinct([*baselines, *candidates])
     folders = execute_with_blessed(suite, arms, options, report)
     tables = [read_marks(folder.marks_path) for folder in folders]

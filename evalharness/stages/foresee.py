@@ -15,7 +15,7 @@ from evalharness.clients.pricing import price_of
 from evalharness.clients.stack import Shared
 from evalharness.errors import SpecError
 from evalharness.spec.suite import Suite
-from evalharness.stages.arms import distinct, resolve
+from evalharness.stages.arms import distinct, resolve_all
 from evalharness.stages.execute import check_scoring, open_arm
 from evalharness.stages.options import RunOptions
 from evalharness.stages.pilot import assumed_pairing, earlier_runs
@@ -40,7 +40,7 @@ def foresee(
             where=f"{suite.base}/suite.yaml, policy.gates",
             mend="add at least one gate",
         )
-    arms = distinct([resolve(reference, suite=suite.name) for reference in references])
+    arms = distinct(resolve_all(references, options, suite=suite.name))
     n = sum(1 for _ in heldout(suite, options))
     seed = options.seed if options.seed is not None else (suite.generation.seed or 0)
     rng = np.random.default_rng(derive_seed(seed, "plan"))

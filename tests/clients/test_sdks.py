@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from evalharness.cli.main import main
 from evalharness.clients.expand import expand_models
 from evalharness.clients.settings import ClientSettings
 from evalharness.clients.together import open_together
@@ -171,15 +172,44 @@ def test_a_provider_that_cannot_be_reached_is_said(together_sdk):
 
 def test_every_registered_checkpoint_of_a_job_is_an_arm(together_sdk, trained, settings):
     finish(together_sdk, trained)
-    arms = expand_models("together", f"job:{trained}@checkpoints", settings)
-    assert [("step 10", 10), ("step 20", 20), ("step 30", 30)] == [
-        (arm.label, arm.step) for arm in arms
-    ]
-    assert f"project/account/tuned-{trained}/echo-step-10" == arms[0].model
+    models = expand_models("together", f"job:{trained}@checkpoints?stream=on", settings)
+    assert [f"job:{trained}@step-{step}?stream=on" for step in (10, 20, 30)] == models
+    client = open_together(models[0], settings)
+    assert f"project/step-10-account/tuned-{trained}/echo" == client.identity.model
+    with pytest.raises(Fatal, match="no checkpoint at step 15") as refused:
+        open_together(f"job:{trained}@step-15", settings)
+    assert "10, 20, 30" in refused.value.mend
 
 
 def test_any_other_name_is_one_arm(settings):
-    assert ["job:ft-1"] == [arm.model for arm in expand_models("together", "job:ft-1", settings)]
-    assert ["m@checkpoints"] == [
-        arm.model for arm in expand_models("openai", "m@checkpoints", settings)
-    ]
+    assert ["job:ft-1"] == expand_models("together", "job:ft-1", settings)
+    assert ["m@checkpoints"] == expand_models("openai", "m@checkpoints", settings)
+
+
+def test_a_checkpoint_arm_stands_for_all_of_them_in_run_and_gate(
+    emulator, together_sdk, trained, tmp_path, monkeypatch, capsys
+):
+    finish(together_sdk, trained)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOGETHER_API_KEY", "k")
+    monkeypatch.setenv("TOGETHER_BASE_URL", emulator.root)
+    rows = [{"id": f"q{n}", "input": f"{n}?", "target": f"{n}?"} for n in range(40)]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "suite.yaml").write_text(
+        "name: echoes\ndata: {path: d.jsonl}\nmetrics: [exact_match]\n"
+        "generation: {max_tokens: 9}\npolicy: {gates: [{metric: exact_match, role: primary, "
+        "test: non_inferiority, margin: 0.1}]}\n"
+    )
+    arms = f"together/job:{trained}@checkpoints"
+    common = ["suite.yaml", "--quiet", "--no-cache", "--json"]
+    assert 0 == main(["run", *common, "--model", arms])
+    shown = capsys.readouterr().out
+    assert all(f"job:{trained}@step-{step}" in shown for step in (10, 20, 30))
+    asked = emulator.state()["requests"]
+    code = main(
+        ["gate", *common, "--candidate", arms, "--baseline", f"together/job:{trained}@step-10"]
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert (0, "READY", 3) == (code, found["verdict"], len(found["gates"]))
+    # Only the same model under a name of its own (the baseline) was asked again.
+    assert emulator.state()["requests"] <= asked + 41

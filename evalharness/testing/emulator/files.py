@@ -6,6 +6,7 @@ Depends on: jobs, faults, wire.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from email.parser import BytesParser
 
@@ -36,9 +37,14 @@ def upload(jobs: Jobs, call: Call) -> None:
     if "file" in form:
         name, content = form["file"]
         stored = jobs.add_file(name, purpose, content)
-        call.wire.send_json(file_object(stored))
+        call.wire.send_json(file_object(stored, call.ledger.plan.file_end))
         return
     name = form.get("file_name", ("", b"data.jsonl"))[1].decode()
+    checksum = form.get("checksum", ("", b""))[1].decode()
+    for known in jobs.files.values():
+        if checksum and hashlib.sha256(known.content).hexdigest() == checksum:
+            call.wire.send_json({"file_id": known.id}, status=409)
+            return
     stored = jobs.add_file(name, purpose)
     host = call.request.headers.get("host", "127.0.0.1")
     headers = {
@@ -64,7 +70,7 @@ def show_file(jobs: Jobs, call: Call) -> None:
     if stored is None:
         call.missing()
     else:
-        call.wire.send_json(file_object(stored))
+        call.wire.send_json(file_object(stored, call.ledger.plan.file_end))
 
 
 def file_content(jobs: Jobs, call: Call) -> None:
@@ -78,13 +84,15 @@ def file_content(jobs: Jobs, call: Call) -> None:
 
 def list_files(jobs: Jobs, call: Call) -> None:
     """All files."""
-    listed = [file_object(stored) for stored in jobs.files.values()]
+    end = call.ledger.plan.file_end
+    listed = [file_object(stored, end) for stored in jobs.files.values()]
     call.wire.send_json({"object": "list", "data": listed, "has_more": False})
 
 
-def file_object(stored: StoredFile) -> JsonObject:
-    """A file, with the fields of both providers."""
+def file_object(stored: StoredFile, end: str) -> JsonObject:
+    """A file, with the fields of both providers. end: what becomes of it."""
     lines = stored.content.count(b"\n")
+    good = end == "COMPLETED"
     return {
         "id": stored.id,
         "object": "file",
@@ -96,6 +104,10 @@ def file_object(stored: StoredFile) -> JsonObject:
         "Processed": True,
         "FileType": "jsonl",
         "LineCount": lines,
-        "processing_status": "COMPLETED",
-        "validation_report": {"valid": True, "nlines": lines},
+        "processing_status": end,
+        "validation_report": {
+            "valid": good,
+            "nlines": lines,
+            "error": None if good else "line 1 has no messages",
+        },
     }

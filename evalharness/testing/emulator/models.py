@@ -3,7 +3,7 @@
 Reads: messages, sampling options and the plan's gold answers.  Gives: Said.
 Depends on: records.
 Model names: `echo`, `reverse`, `gold@0.8`, `verbose`, `json`, `code`, `think`, `words@40`,
-`constant:TEXT`; any other name echoes.  What stands before the last `/` and behind `#` is left
+`constant:TEXT`, `learner@0.9` (knows nothing until it is tuned); any other name echoes.  What stands before the last `/` and behind `#` is left
 out, so `meta/echo#fault=hang` echoes too.
 """
 
@@ -84,6 +84,8 @@ def spoken(name: str, asked: str, gold: Mapping[str, str], luck: float) -> str:
     known = gold.get(asked, asked)
     if program == "gold":
         return known if luck < float(setting or 1) else WRONG
+    if program == "learner":
+        return WRONG
     if program == "reverse":
         return asked[::-1]
     if program == "verbose":

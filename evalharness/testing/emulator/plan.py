@@ -69,7 +69,9 @@ class Plan(Record, frozen=True, kw_only=True):
     programs: model name -> how it answers (`gold@0.9`), where the name does not say so itself.
     dialect: whose habits the answers have (finish reasons, shape of /v1/models).
     retry_after_s: what throttles ask for where their name does not say it.
-    project: fine-tuning: how many polls a job takes to finish.
+    job_polls: how often a batch or fine-tuning job is looked at before it is finished.
+    job_end: how it ends.  job_price_usd: what a fine-tuning job costs, None where no estimate is
+    given.  file_end: what becomes of an uploaded training file.
     """
 
     seed: int = 0
@@ -85,4 +87,6 @@ class Plan(Record, frozen=True, kw_only=True):
     trickle_s: float = 0.05
     job_polls: int = 2
     job_end: str = "completed"
+    job_price_usd: float | None = 4.2
+    file_end: str = "COMPLETED"
     extra: JsonObject = {}

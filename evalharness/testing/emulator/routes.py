@@ -27,6 +27,7 @@ from evalharness.testing.emulator.tuning import (
     show_tune,
     tune_checkpoints,
     tune_events,
+    tune_metrics,
 )
 from evalharness.testing.emulator.wire import HttpRequest, Wire
 
@@ -51,6 +52,7 @@ ROUTES: Final = (
     ("GET", _route("/fine-tunes"), list_tunes),
     ("GET", _route("/fine-tunes/{id}/events"), tune_events),
     ("GET", _route("/fine-tunes/{id}/checkpoints"), tune_checkpoints),
+    ("GET", _route("/fine-tunes/{id}/metrics"), tune_metrics),
     ("POST", _route("/fine-tunes/{id}/cancel"), cancel_tune),
     ("GET", _route("/fine-tunes/{id}"), show_tune),
 )
