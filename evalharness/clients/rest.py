@@ -30,7 +30,10 @@ FIRST_WAIT_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A response: any status below 400 (or one that was accepted), its headers (case-insensitive) and its whole body."""
+    """A response: a status below 400 or one that was accepted, its headers, its whole body.
+
+    headers: their names in any case.
+    """
 
     status: int
     headers: Mapping[str, str]

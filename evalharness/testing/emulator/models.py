@@ -3,8 +3,8 @@
 Reads: messages, sampling options and the plan's gold answers.  Gives: Said.
 Depends on: records.
 Model names: `echo`, `reverse`, `gold@0.8`, `verbose`, `json`, `code`, `think`, `words@40`,
-`constant:TEXT`, `learner@0.9` (knows nothing until it is tuned); any other name echoes.  What stands before the last `/` and behind `#` is left
-out, so `meta/echo#fault=hang` echoes too.
+`constant:TEXT`, `learner@0.9` (knows nothing until it is tuned); any other name echoes.  What
+stands before the last `/` and behind `#` is left out, so `meta/echo#fault=hang` echoes too.
 """
 
 from __future__ import annotations
