@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ def command(folder: Path, source: str | None) -> int:
         raise UsageError(
             f"'{folder}' is not empty", mend="name a new folder; nothing was overwritten"
         )
-    files = _example(folder) if source is None else _copy(source)
+    files = _example(folder) if source is None else _copy(source, folder.name)
     for name, content in files.items():
         write_atomic(folder / name, content)
     click.echo(f"wrote {folder}: {', '.join(dict.fromkeys(_top(name) for name in files))}")
@@ -43,16 +44,18 @@ def _example(folder: Path) -> dict[str, bytes]:
     return {name: text.encode() for name, text in example_files(folder.name).items()}
 
 
-def _copy(reference: str) -> dict[str, bytes]:
-    """A suite's folder, file by file; of a suite that is one file, that file."""
+def _copy(reference: str, name: str) -> dict[str, bytes]:
+    """A suite's folder, file by file, under its new name; of a suite that is one file, that file."""
     from evalharness.spec.locate import find_suite
 
     suite = find_suite(reference)
+    named = re.sub(rb"(?m)^name:.*$", b"name: " + name.encode(), suite.read_bytes(), count=1)
     if suite.name != "suite.yaml":
-        return {"suite.yaml": suite.read_bytes()}
+        return {"suite.yaml": named}
     paths = sorted(path for path in suite.parent.rglob("*") if path.is_file())
     kept = [path for path in paths if "__pycache__" not in path.parts]
-    return {str(path.relative_to(suite.parent)): path.read_bytes() for path in kept}
+    files = {str(path.relative_to(suite.parent)): path.read_bytes() for path in kept}
+    return files | {"suite.yaml": named}
 
 
 def _top(name: str) -> str:

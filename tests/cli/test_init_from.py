@@ -9,11 +9,12 @@ from evalharness.spec.locate import PACKAGE
 
 
 @pytest.mark.parametrize("name", ["support-faq", "internal-code", "gsm8k"])
-def test_a_copied_suite_is_the_suite(name, tmp_path, monkeypatch):
+def test_a_copied_suite_is_the_suite_under_its_new_name(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["init", "mine", "--from", name]) == 0
     shipped = PACKAGE.parent / "suites" / name
-    assert (tmp_path / "mine/suite.yaml").read_bytes() == (shipped / "suite.yaml").read_bytes()
+    expected = (shipped / "suite.yaml").read_text().replace(f"name: {name}", "name: mine", 1)
+    assert (tmp_path / "mine/suite.yaml").read_text() == expected
     if (shipped / "heldout.jsonl").exists():
         assert main(["validate", "mine"]) == 0
 
@@ -22,7 +23,7 @@ def test_a_suite_file_alone_is_copied_as_suite_yaml(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "other.yaml").write_text("name: other\n")
     assert main(["init", "mine", "--from", "other.yaml"]) == 0
-    assert (tmp_path / "mine/suite.yaml").read_text() == "name: other\n"
+    assert (tmp_path / "mine/suite.yaml").read_text() == "name: mine\n"
 
 
 def test_a_suite_that_is_not_there_leaves_no_folder(tmp_path, monkeypatch, capsys):
