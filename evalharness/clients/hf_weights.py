@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,10 +109,12 @@ class Weights:
         except ImportError:
             raise MissingExtra("peft", extra="local", needed_for="an adapter") from None
         try:
-            if self._adapters:
-                self.model.load_adapter(adapter, adapter_name=name)
-            else:
-                self.model = PeftModel.from_pretrained(self.model, adapter, adapter_name=name)
+            with warnings.catch_warnings():  # peft calls what transformers will rename
+                warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+                if self._adapters:
+                    self.model.load_adapter(adapter, adapter_name=name)
+                else:
+                    self.model = PeftModel.from_pretrained(self.model, adapter, adapter_name=name)
         except (OSError, ValueError, RuntimeError) as error:
             raise fatal(
                 "bad_request",
@@ -127,9 +130,15 @@ def load(place: Place) -> tuple[Any, Any]:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         missing = error.name or "transformers"
         raise MissingExtra(missing, extra="local", needed_for=f"hf/{place.base}") from None
+    except ImportError as error:
+        raise fatal(
+            "bad_request",
+            f"torch or transformers is there and does not import: {error}",
+            mend="pip install --force-reinstall 'evalharness[local]'",
+        ) from error
     disable_progress_bar()
     local = Path(place.base).is_dir()
     options = {} if local else {"revision": place.revision}

@@ -6,6 +6,7 @@ Depends on: spec, store, catalog, options, errors; clients.expand.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -118,6 +119,7 @@ def _from_file(path: Path, reference: str) -> Arm:
 
 def _from_baseline(baseline: Baseline, path: Path, reference: str) -> Arm:
     beside = Path(baseline.base) / baseline.model
+    options: Mapping[str, object] = baseline.options
     if beside.is_file():
         provider, model = "replay", str(beside)
     else:
@@ -125,6 +127,8 @@ def _from_baseline(baseline: Baseline, path: Path, reference: str) -> Arm:
         _check_provider(provider, baseline.model, place=f"{path}, model")
         if provider == "replay" and not Path(model).is_file():
             model = str(Path(baseline.base) / model)
+        if provider == "hf":
+            model, options = _local_weights(baseline)
     return Arm(
         name=baseline.name,
         reference=reference,
@@ -133,11 +137,31 @@ def _from_baseline(baseline: Baseline, path: Path, reference: str) -> Arm:
         prompt=baseline.prompt,
         generation=baseline.generation,
         price=baseline.price,
-        options=baseline.options,
+        options=options,
         outputs=baseline.outputs,
         base=Path(baseline.base),
         where=str(path),
     )
+
+
+def _local_weights(baseline: Baseline) -> tuple[str, Mapping[str, object]]:
+    """Model and options of a baseline that names local weights, from the baseline's own folder.
+
+    A path that begins with a dot always starts there, any other one where it leads to a folder:
+    it may also start from the working folder, or be a name of the hub.
+    """
+    path, query = split_query(baseline.model.partition("/")[2])
+    options: dict[str, object] = {**baseline.options, **query}
+    adapter = options.get("adapter")
+    if isinstance(adapter, str):
+        options["adapter"] = _from_folder(baseline.base, adapter)
+    return _from_folder(baseline.base, path), options
+
+
+def _from_folder(base: str, path: str) -> str:
+    """A path in a baseline file as one from the working folder."""
+    beside = Path(base) / path
+    return os.path.normpath(beside) if path.startswith(".") or beside.is_dir() else path
 
 
 def _named_recording(reference: str, suite: str) -> Path | None:

@@ -31,6 +31,26 @@ def test_a_baseline_may_point_to_a_recording_beside_it(tmp_path, monkeypatch):
     assert arm.outputs == {"output": "text"}
 
 
+def test_local_weights_of_a_baseline_start_from_its_own_folder(tmp_path, monkeypatch):
+    (tmp_path / "arms").mkdir()
+    (tmp_path / "weights/base").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "weights")
+    path = tmp_path / "arms/tuned.yaml"
+    path.write_text("model: hf/../weights/base\noptions: {adapter: ../weights/lora}\n")
+    arm = resolve(str(path))
+    assert str(tmp_path / "weights/base") == arm.model
+    assert {"adapter": str(tmp_path / "weights/lora")} == arm.options
+    path.write_text("model: hf/../weights/base?adapter=../weights/lora\n")
+    assert arm.options == resolve(str(path)).options
+
+
+def test_local_weights_may_be_a_name_of_the_hub_or_start_from_the_working_folder(tmp_path):
+    path = tmp_path / "tuned.yaml"
+    path.write_text("model: hf/someone/some-model\noptions: {adapter: runs/lora}\n")
+    arm = resolve(str(path))
+    assert ("someone/some-model", {"adapter": "runs/lora"}) == (arm.model, arm.options)
+
+
 def test_a_suites_own_recordings_are_found_by_their_short_name():
     assert resolve("tuned", suite="facts").recorded
     assert resolve("facts/tuned").recorded
