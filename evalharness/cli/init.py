@@ -45,7 +45,7 @@ def _example(folder: Path) -> dict[str, bytes]:
 
 
 def _copy(reference: str, name: str) -> dict[str, bytes]:
-    """A suite's folder, file by file, under its new name; of a suite that is one file, that file."""
+    """A suite's folder, file by file, under its new name; of a lone file, that file."""
     from evalharness.spec.locate import find_suite
 
     suite = find_suite(reference)
