@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
+import importlib.util
 import os
 import socket
 import subprocess
@@ -90,6 +92,21 @@ def package_folders() -> list[str]:
     return list(dict.fromkeys(found))
 
 
+@functools.cache
+def compile_jail() -> None:
+    """Compile the jail's files ahead of its first start, where they may be written.
+
+    A start that had to compile would lay out its memory differently from all later ones.
+    """
+    for path in (Path(SANDBOX) / "jail").glob("*.py"):
+        compiled = Path(importlib.util.cache_from_source(str(path)))
+        with contextlib.suppress(OSError):
+            if not compiled.exists() or compiled.stat().st_mtime < path.stat().st_mtime:
+                import py_compile
+
+                py_compile.compile(str(path), quiet=2)
+
+
 class Seat(NamedTuple):
     """Where a jail's process starts: the command up to the interpreter, its environment, the folder
     that holds our code there, and the user who runs it (None: the one we are).
@@ -120,6 +137,7 @@ def start(seat: Seat, settings: Settings) -> Started:
 
 def spawn(seat: Seat, settings: Settings, passed: tuple[int, ...]) -> subprocess.Popen[bytes]:
     """Start one process of a jail with the descriptors `passed` and nothing else of ours."""
+    compile_jail()
     arguments = [*seat.command, "-S", "-s", "-P", "-c", _CODE, seat.code_folder, settings.encode()]
     with _fixed_addresses():
         return subprocess.Popen(

@@ -125,6 +125,10 @@ _REHEARSALS: Final = 24
 """Enough for the interpreter to have specialised what it runs (it does so after 8 calls)."""
 
 
+SMALL_PROGRAM: Final = pack(("module", 0, [], "", marshal.dumps(([], 0, 0, []), VERSION)))
+"""A whole message for a program that does nothing."""
+
+
 def rehearse() -> None:
     """Go the whole way of a program a few times, in the zygote.
 

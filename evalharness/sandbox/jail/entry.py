@@ -83,6 +83,7 @@ def _keep(room: Room, control: Socket, ward: Socket, checker_pid: int) -> NoRetu
     gc.collect()
     gc.freeze()
     linux.trim_heap()
+    zygote.rehearse(room, control)
     told: dict[str, object] = {"ready": True, "watched": room.watch is not None}
     if room.host_pid is not None:
         told["pid"] = room.host_pid

@@ -9,6 +9,7 @@ would make every fork dearer.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder  # not importlib.abc: it brings 40 modules
@@ -33,9 +34,16 @@ class _SeedingLoader:
         return made
 
     def exec_module(self, module: ModuleType) -> None:
-        """As the own loader does, and seed."""
-        self._loader.exec_module(module)
+        """As the own loader does, and seed; each fork gets a seed of its own, always the same."""
+        theirs = os.register_at_fork
+        os.register_at_fork = lambda **_: None  # `random` would draw from the system after a fork
+        try:
+            self._loader.exec_module(module)
+        finally:
+            os.register_at_fork = theirs
         seed_module(module)
+        if module.__name__ == "random":
+            os.register_at_fork(after_in_child=lambda: module.seed(seed * 1_000_003 + os.getpid()))
 
 
 class _SeedingFinder:

@@ -11,6 +11,8 @@ import struct
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+_DESCRIPTORS: Final = ("control_fd", "jobs_fd", "ward_fd")
+
 
 class Settings(NamedTuple):
     """How a jail is built; goes to its process as JSON on the command line.
@@ -39,13 +41,16 @@ class Settings(NamedTuple):
     checker_bytes: int
 
     def encode(self) -> str:
-        """One line of JSON."""
-        return json.dumps(self._asdict())
+        """One line of JSON, as long for one descriptor as for another: memory starts out alike."""
+        raw = self._asdict()
+        raw.update({name: f"{raw[name]:06d}" for name in _DESCRIPTORS})
+        return json.dumps(raw)
 
 
 def decode_settings(text: str) -> Settings:
     """The settings in one line of JSON, as `Settings.encode` wrote them."""
     raw = json.loads(text)
+    raw.update({name: int(raw[name]) for name in _DESCRIPTORS})
     raw["folders"] = tuple((source, target) for source, target in raw["folders"])
     raw["relocate"] = tuple((old, new) for old, new in raw["relocate"])
     raw["packages"] = tuple(raw["packages"])

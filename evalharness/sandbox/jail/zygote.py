@@ -12,13 +12,14 @@ import os
 import select
 import sys
 import time
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socketpair
 from _socket import socket as Socket
 from typing import Final, NoReturn
 
 from . import child
 from .linux import SIGKILL
 from .rooms import Room
-from .settings import KILL, ORDER, REPORT, Order, Reason
+from .settings import KILL, ORDER, REPORT, Order, Reason, Report
 from .watch import Usage
 
 _WATCH_AFTER_MS: Final = 30
@@ -42,6 +43,31 @@ def serve(room: Room, control: Socket, ward: Socket, checker_pid: int) -> NoRetu
         for fd, _ in poll.poll():
             if fd == control.fileno() or not keeper.answer():
                 _leave(checker_pid)
+
+
+_REHEARSALS: Final = 4
+
+
+def rehearse(room: Room, control: Socket) -> None:
+    """Run a few small programs, so that the first that counts is forked from the same memory as the
+    thousandth, and a room that cannot run any is found out now.
+    """
+    ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+    keeper = Keeper(room, control, theirs)
+    order = Order(5000, 5000, 1, 8, 64, 1 << 30, 1 << 20, 1 << 20, 1 << 20)
+    for _ in range(_REHEARSALS):
+        link, its_end = socketpair()
+        link.sendall(child.SMALL_PROGRAM)
+        passed = its_end.fileno().to_bytes(4, sys.byteorder)
+        ours.sendmsg([ORDER.pack(*order)], [(SOL_SOCKET, SCM_RIGHTS, passed)])
+        its_end.close()
+        keeper.answer()
+        report = Report._make(REPORT.unpack(ours.recv(64)))
+        if report.status != 0 or not link.recv(1):
+            raise OSError(report.status, "a first program could not be run")
+        link.close()
+    ours.close()
+    theirs.close()
 
 
 def _leave(checker_pid: int) -> NoReturn:
@@ -128,7 +154,7 @@ class Keeper:
             if ended is None and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 return Reason.NONE
             used = self._room.watch.usage() if self._room.watch else None
-            exceeded = self._exceeded(order, used)
+            exceeded = self._exceeded(order, used, pid)
             if exceeded is not Reason.NONE:
                 return exceeded
             now = time.monotonic()
@@ -156,13 +182,14 @@ class Keeper:
         if time.monotonic() - started < _WATCH_AFTER_MS / 1000:
             return Reason.ASKED
         used = self._room.watch.usage() if self._room.watch else None
-        exceeded = self._exceeded(order, used)
+        exceeded = self._exceeded(order, used, pid)
         return exceeded if exceeded is not Reason.NONE else Reason.ASKED
 
-    def _exceeded(self, order: Order, used: Usage | None) -> Reason:
+    def _exceeded(self, order: Order, used: Usage | None, pid: int) -> Reason:
         if used is not None and used.memory_bytes > order.memory_bytes:
             return Reason.MEMORY
-        if used is not None and used.cpu_s * 1000 > order.cpu_ms:
+        cpu_s = used.cpu_s if used is not None else _cpu_of(pid)
+        if cpu_s * 1000 > order.cpu_ms:
             return Reason.CPU
         return Reason.DISK if self._room.disk_exceeded(order) else Reason.NONE
 
@@ -174,6 +201,14 @@ def _stretched(order: Order, started: float, used: Usage | None) -> float:
     if order.patience <= 1 or starved_s < _STARVED_SHARE * limit_s:
         return started + limit_s
     return started + min(limit_s + starved_s, order.patience * limit_s)
+
+
+def _cpu_of(pid: int) -> float:
+    """CPU seconds of one process by the scheduler's clock; 0 where that cannot be read."""
+    try:
+        return time.clock_gettime(~pid << 3 | 2)  # the clock of a process, see clock_getres(2)
+    except (OSError, OverflowError):
+        return 0.0
 
 
 def _open_output() -> int:
