@@ -78,6 +78,14 @@ class Crew:
             mend="mend one of these; `evalharness doctor` shows them again",
         )
 
+    def is_sound(self) -> bool:
+        """Whether a fresh jail judges a right and a wrong program rightly, now."""
+        tried = try_backend(self._chosen(), self._limits)
+        if isinstance(tried, Worker):
+            tried.close()
+            return True
+        return False
+
     # --- jobs --------------------------------------------------------------------------------
 
     def unfinished(self) -> int:

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Self
 
 from evalharness.errors import UsageError
 from evalharness.records import CodeTask, Execution
+from evalharness.sandbox.backend import Backend
 from evalharness.sandbox.backends import built_in, named
 from evalharness.sandbox.crew import Crew, Lost, Outcome
 from evalharness.sandbox.jail.tasks import Spec
@@ -34,7 +35,7 @@ from evalharness.sandbox.worker import Ticket
 _AHEAD: Final = 512
 """How far the jobs may run ahead of the first one whose result is still missing."""
 _PATIENCE: Final = 4
-_PATIENT_GRACE_S: Final = 5.0
+_PATIENT_GRACE_S: Final = 3.0
 
 
 class Duplicates(Enum):
@@ -66,8 +67,8 @@ class Sandbox:
     """Runs programs against tests in jails.
 
     workers: jails at once; None is one a core.  limits: of each program, unless its job says.
-    backend: "auto" takes the first that works of ns, landlock and bwrap; or a name.  "unsafe" also
-    needs EVALHARNESS_UNSAFE_EXEC=1.  One thread at a time.
+    backend: "auto" takes the first that works of ns, landlock and bwrap; or a name, or a backend of
+    one's own.  "unsafe" also needs EVALHARNESS_UNSAFE_EXEC=1.  One thread at a time.
 
     Raises SandboxError, with the first program, where no backend works: one line for each.
 
@@ -81,15 +82,14 @@ class Sandbox:
         *,
         workers: int | None = None,
         limits: Limits | None = None,
-        backend: str = "auto",
+        backend: str | Backend = "auto",
         duplicates: Duplicates = Duplicates.MERGE,
     ) -> None:
         if workers is not None and workers < 1:
             raise UsageError(f"a sandbox needs one worker at least, got {workers}")
         self._limits = limits or Limits()
         self._duplicates = duplicates
-        backends = built_in() if backend == "auto" else named(backend)
-        self._crew = Crew(backends, workers or os.cpu_count() or 1, self._limits)
+        self._crew = Crew(_backends(backend), workers or os.cpu_count() or 1, self._limits)
         self._finalizer = weakref.finalize(self, self._crew.close)
 
     @property
@@ -136,6 +136,13 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _backends(wanted: str | Backend) -> list[Backend]:
+    """The backends to try, in order. Raises SandboxError for an unknown name."""
+    if not isinstance(wanted, str):
+        return [wanted]
+    return built_in() if wanted == "auto" else named(wanted)
 
 
 class _Run:
@@ -209,7 +216,11 @@ class _Run:
 
     def _settle(self, outcome: Outcome) -> None:
         ticket = outcome.ticket
-        settled = _Settled(_known(outcome.answer), ticket.limits, retried=ticket.tries > 0)
+        answer = outcome.answer
+        if isinstance(answer, Lost):
+            sound = ticket.tries > 0 and answer is Lost.DIED and self._crew.is_sound()
+            answer = _stand_in(answer, sound=sound)
+        settled = _Settled(answer, ticket.limits, retried=ticket.tries > 0)
         found = self._record(ticket.job, settled)
         if not ticket.tries and (
             isinstance(outcome.answer, Lost) or worth_another_try(found, ticket.limits)
@@ -229,10 +240,13 @@ class _Run:
         return execution(job, answer, limits, backend=self._crew.backend, retried=retried)
 
 
-def _known(answer: Answer | Lost) -> Answer:
-    """The answer, or what stands for one that never came."""
-    if answer is Lost.STUCK:
+def _stand_in(lost: Lost, *, sound: bool) -> Answer:
+    """What stands for an answer that never came.
+
+    sound: a jail made afterwards works, so two that died under one program died of it.
+    """
+    if lost is Lost.STUCK:
         return Answer(("timeout_wall", "the tests did not come to an end"), None)
-    if answer is Lost.DIED:
-        return Answer(("infra_error", "the jail died under this program, twice"), None)
-    return answer
+    if sound:
+        return Answer(("crash", "took its jail down with it, twice"), None)
+    return Answer(("infra_error", "its jail died, twice, and a fresh one does not work"), None)

@@ -70,7 +70,7 @@ class Candidate:
             answer = self._answer()
         except (Ended, Refused):
             return self.broken
-        if answer[0] != "l":
+        if answer[0] != "l" or type(answer[1]) is not list:
             return load_fault(answer)
         described = {row[0]: row[1:] for row in answer[1] if _is_description(row)}
         for name in requested:
@@ -91,10 +91,9 @@ class Candidate:
                 self._stand_ins[name] = stand_in([str(base) for base in detail])
                 return self._stand_ins[name]
             return make_class(self, name)
-        if kind == "l":
-            return _library(name, detail)
-        self.touched = True
-        return detail if kind == "d" else None
+        found = _library(name, detail) if kind == "l" else None
+        self.touched = self.touched or found is None
+        return detail if kind == "d" else found
 
     def ask(self, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Call one of the program's names. Raises what it raises; Refused, Ended, Unplanned."""
@@ -107,8 +106,9 @@ class Candidate:
                 raise self._leave_plan()
         else:
             self.recording.add((name, arguments, keywords))
-            back = int(is_mutable(arguments, keywords))
-            self._session.send(pack(("call", name, self._given(arguments, keywords), back)))
+            given = self._given(arguments, keywords)
+            back = int(type(given) is tuple and is_mutable(arguments, keywords))
+            self._session.send(pack(("call", name, given, back)))
         return self._value(arguments)
 
     def operate(self, name: str, *arguments: Any) -> Any:

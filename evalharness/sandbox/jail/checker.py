@@ -171,7 +171,10 @@ class Checker:
 
     def _attempt(self, job: Job, task: Task, candidate: Candidate) -> Fault | None:
         """Load the program and run the tests on it; None if all of them held."""
-        fault = candidate.load(task.names, RemoteClass)
+        try:
+            fault = candidate.load(task.names, RemoteClass)
+        except Exception as error:
+            fault = Fault("bad_return", f"malformed answer to loading: {type(error).__name__}")
         if fault is not None:
             return fault
         entry = task.spec.entry

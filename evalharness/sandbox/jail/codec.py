@@ -347,4 +347,5 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "m": lambda c: _library("datetime").time(*_typed(c, list)),
     "l": lambda c: _library("datetime").timedelta(*_typed(c, list)),
     "T": lambda c: _TYPES[c],
+    "a": _array,
 }

@@ -74,7 +74,7 @@ def exception(
 
 def load_fault(answer: list[Any]) -> Fault:
     """Why a program did not load, from an answer that is no list of its names."""
-    if answer[0] == "q":
+    if answer[0] == "q" and len(answer) == 2:
         return Fault("exit_early", f"sys.exit({answer[1]}) while loading"[:200])
     if not is_raised(answer):
         return Fault("bad_return", "not an answer to loading")

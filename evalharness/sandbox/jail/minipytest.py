@@ -244,7 +244,7 @@ def _run_one(space: dict[str, Any], owner_class: Any, name: str, given: dict[str
     suffix = "method" if owner else "function"
     try:
         for key, maker in list(space.items()):
-            if getattr(maker, "evalharness_autouse", False):
+            if inspect.isfunction(maker) and getattr(maker, "evalharness_autouse", False):
                 fixtures.value(key)
         _call_hook(space, owner, f"setup_{suffix}", test)
         outcome = test(
