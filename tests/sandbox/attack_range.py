@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -19,11 +20,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sandbox_machine import adopt_orphans, descendants
+
 from evalharness.records import CodeTask, Execution
 from evalharness.sandbox import Duplicates, Job, Limits, Sandbox
 
-CANARY = Path("/tmp/evalharness-canary")
 _FAR_UID = 64211
+_CANARY, _PORT, _MARK = "evalharness-canary", "47999", "evh_"
+"""What the programs name; each range has names of its own, so that several can stand at once."""
 
 _ADD = "assert add(2, 3) == 5\nassert add(-1, 1) == 0\nassert add(0, 0) == 0\nassert add(100, 23) == 123"
 _ADDF = (
@@ -97,33 +101,48 @@ class Range:
     """Plants secrets, listeners and a victim, and looks at them after each attack."""
 
     def __init__(self) -> None:
-        shutil.rmtree(CANARY, ignore_errors=True)
-        for folder in (CANARY, CANARY / "markers", CANARY / "victim"):
+        token = secrets.token_hex(4)
+        self._mark = f"{_MARK}{token}_"
+        self._canary = Path("/tmp", f"{_CANARY}-{token}")
+        for folder in (self._canary, self._canary / "markers", self._canary / "victim"):
             folder.mkdir(mode=0o777)
             folder.chmod(0o777)
-        (CANARY / "secret.txt").write_text("CANARY-SECRET")
-        (CANARY / "secret.txt").chmod(0o644)
+        (self._canary / "secret.txt").write_text("CANARY-SECRET")
+        (self._canary / "secret.txt").chmod(0o644)
         os.environ["EVALHARNESS_TEST_API_KEY"] = "CANARY-KEY-5f3a"
-        self._secret = os.open(CANARY / "secret.txt", os.O_RDWR)
+        self._secret = os.open(self._canary / "secret.txt", os.O_RDWR)
         os.set_inheritable(self._secret, True)
-        self._tcp = socket.create_server(("127.0.0.1", 47999))
+        self._tcp = socket.create_server(("127.0.0.1", 0))
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 47998))
+        self._udp.bind(("127.0.0.1", 0))
         self._unix = socket.socket(socket.AF_UNIX)
-        self._unix.bind("\0evalharness-canary")
+        self._unix.bind(f"\0{self._canary.name}")
         self._unix.listen(8)
+        self._at_rest = 0
         for sock in (self._tcp, self._udp, self._unix):
             sock.setblocking(False)
         as_user = {"user": _FAR_UID, "group": _FAR_UID} if os.geteuid() == 0 else {}
         self._victim = subprocess.Popen(["sleep", "3600"], **as_user)
-        (CANARY / "victim.pid").write_text(str(self._victim.pid))
+        (self._canary / "victim.pid").write_text(str(self._victim.pid))
         self._replant()
 
+    def aim(self, program: str) -> str:
+        """A program of the shared folder, turned on what this range has planted."""
+        port = str(self._tcp.getsockname()[1])
+        named = program.replace(_CANARY, self._canary.name).replace(_MARK, self._mark)
+        return named.replace(_PORT, port)
+
+    def warm(self, box: Sandbox) -> str:
+        """Run the neighbours once and count the processes at rest; what is wrong already."""
+        wrong = _neighbours(box)
+        self._at_rest = len(descendants(os.getpid()))
+        return wrong
+
     def _replant(self) -> None:
-        precious = CANARY / "victim" / "precious.txt"
+        precious = self._canary / "victim" / "precious.txt"
         precious.write_text("precious")
         precious.chmod(0o666)
-        for marker in (CANARY / "markers").iterdir():
+        for marker in (self._canary / "markers").iterdir():
             marker.unlink()
 
     def close(self) -> None:
@@ -133,7 +152,7 @@ class Range:
         for sock in (self._tcp, self._udp, self._unix):
             sock.close()
         os.close(self._secret)
-        shutil.rmtree(CANARY, ignore_errors=True)
+        shutil.rmtree(self._canary, ignore_errors=True)
         del os.environ["EVALHARNESS_TEST_API_KEY"]
 
     def run(self, box: Sandbox, attack: Attack, wall_s: float) -> Finding:
@@ -141,14 +160,14 @@ class Range:
         started = time.monotonic()
         job = Job(
             task=attack.name,
-            program=attack.program,
+            program=self.aim(attack.program),
             code=TASKS[attack.task],
             limits=Limits(wall_s=min(wall_s, attack.limit_s)),
         )
         found = list(box.run_many([job] * _REPEATS.get(attack.kind, 1)))
         if attack.probe == "marker:evh_late":
             time.sleep(1.7)  # what was started to write later has written by now
-        lost = _wrong_verdict(attack, found) or self._harm() or _neighbours(box)
+        lost = _wrong_verdict(attack, found) or self._harm() or _neighbours(box) or self._orphans()
         self._replant()
         statuses = tuple(execution.status for execution in found)
         seconds = round(time.monotonic() - started, 2)
@@ -156,14 +175,14 @@ class Range:
 
     def _harm(self) -> str:
         """What of the planted things was touched; empty if nothing was."""
-        markers = [marker.name for marker in (CANARY / "markers").iterdir()]
+        markers = [marker.name for marker in (self._canary / "markers").iterdir()]
         for folder in ("/tmp", "/var/tmp", "/dev/shm"):
-            markers += [name for name in os.listdir(folder) if name.startswith(("evh_", "fill_"))]
+            markers += [name for name in os.listdir(folder) if name.startswith(self._mark)]
         if markers:
             return f"written outside: {markers}"
-        if (CANARY / "secret.txt").read_text() != "CANARY-SECRET":
+        if (self._canary / "secret.txt").read_text() != "CANARY-SECRET":
             return "the secret was changed"
-        precious = CANARY / "victim" / "precious.txt"
+        precious = self._canary / "victim" / "precious.txt"
         if not precious.exists() or precious.read_text() != "precious":
             return "the precious file was changed"
         if self._victim.poll() is not None:
@@ -173,6 +192,15 @@ class Range:
             os.kill(self._victim.pid, signal.SIGCONT)
             return "the victim process was stopped"
         return self._heard()
+
+    def _orphans(self) -> str:
+        """More processes below this one than at rest, and for longer than a jail takes to end."""
+        deadline = time.monotonic() + 5.0
+        while len(descendants(os.getpid())) > self._at_rest:
+            if time.monotonic() > deadline:
+                return f"processes live on: {len(descendants(os.getpid())) - self._at_rest}"
+            time.sleep(0.02)
+        return ""
 
     def _heard(self) -> str:
         for name, sock in (("tcp", self._tcp), ("unix", self._unix), ("udp", self._udp)):
@@ -209,9 +237,12 @@ def run_all(
     folder: Path, backend: str, wall_s: float, kinds: frozenset[str] = frozenset()
 ) -> Iterator[Finding]:
     """Attacks against one backend, in this process and as this user; all of them, or some kinds."""
+    adopt_orphans()
     grounds = Range()
     try:
         with Sandbox(workers=1, backend=backend, duplicates=Duplicates.RUN) as box:
+            if wrong := grounds.warm(box):
+                raise AssertionError(wrong)
             for attack in read_attacks(folder):
                 if kinds and attack.kind not in kinds:
                     continue
