@@ -8,11 +8,13 @@ Depends on: wording, numbers, clean.  Prints nothing and asks no terminal anythi
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
-from typing import Final
+from itertools import islice
+from typing import Final, TypeAlias
 
-from evalharness.report import clean
+from evalharness.report import clean, numbers
 from evalharness.report.arms import by_slice, failed_lines, gated_metrics, read_metric, spent_line
 from evalharness.report.numbers import Medium
 from evalharness.report.reasons import why
@@ -24,11 +26,14 @@ from evalharness.report.wording import (
     read_comparison,
     read_gate,
 )
-from evalharness.results import Facts
+from evalharness.results import Facts, MetricSummary
+
+Metrics: TypeAlias = Mapping[str, MetricSummary]
 
 DEFAULT_WIDTH: Final = 100
 NARROW: Final = 60
 GAP: Final = 3
+MOST_SLICE_ROWS: Final = 16
 
 
 class Style(Enum):
@@ -226,11 +231,33 @@ def _arms(facts: Facts, style: Style, width: int) -> list[str]:
         if len(facts.arms) > 1:
             name = clean.one_line(f"{arm.name}  {arm.summary.model.get('model', '')}").strip()
             lines.append(_ink(clean.clip(f"  {name}", width), "strong", style))
+        (_, overall), *slices = by_slice(arm, gated_metrics(facts))
+        told = [(None, overall), *((slice_, _few(metrics, slices)) for slice_, metrics in slices)]
         readings = [
-            read_metric(name, metric, slice_, Medium.TERMINAL)
-            for slice_, metrics in by_slice(arm, gated_metrics(facts))
+            _with_reason_below(read_metric(name, metric, slice_, Medium.TERMINAL))
+            for slice_, metrics in told
             for name, metric in metrics.items()
         ]
         lines += _table(readings, style, width)
+        left_out = sum(len(metrics) for _, metrics in slices) - len(readings) + len(overall)
+        if left_out:
+            lines.append(f"  slices: {left_out} more figures in the report and in `export`")
         lines += _folded("spent", spent_line(arm), width)
     return lines
+
+
+def _few(metrics: Metrics, slices: Sequence[tuple[str | None, Metrics]]) -> Metrics:
+    """The metrics of a slice that a terminal shows: all, or the first where that fills a screen."""
+    if sum(len(each) for _, each in slices) <= MOST_SLICE_ROWS:
+        return metrics
+    return dict(islice(metrics.items(), 1))
+
+
+def _with_reason_below(reading: Reading) -> Reading:
+    """An undetermined value's reason as a note, so that it widens no column."""
+    if reading.values != numbers.UNDETERMINED:
+        return reading
+    note = "; ".join(
+        filter(None, (reading.point.removeprefix("(").removesuffix(")"), reading.note))
+    )
+    return replace(reading, point="", note=note)

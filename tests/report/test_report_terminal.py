@@ -114,3 +114,32 @@ def test_an_undetermined_metric_of_a_run_gives_its_reason():
     )
     assert "undetermined" in told
     assert "no answer was scored" in told
+
+
+def test_slices_that_would_fill_a_screen_show_one_metric_and_count_the_rest():
+    facts = made.run()
+    arm = facts.arms[0]
+    metrics = {"f1": made.metric(0.5), "exact_match": made.metric(0.4)}
+    slices = {f"topic={name}": metrics for name in "abcdefghi"}
+    summary = msgspec.structs.replace(arm.summary, metrics=metrics, slices=slices)
+    one = msgspec.structs.replace(arm, summary=summary)
+    text = render(msgspec.structs.replace(facts, arms=(one,)))
+    assert text.count("[topic=") == 9
+    assert "slices: 9 more figures in the report and in `export`" in text
+    few = msgspec.structs.replace(summary, slices={"topic=a": metrics})
+    shown = render(
+        msgspec.structs.replace(facts, arms=(msgspec.structs.replace(arm, summary=few),))
+    )
+    assert "more figures" not in shown
+    assert shown.count("[topic=a]") == 2
+
+
+def test_the_reason_of_an_undetermined_value_widens_no_column():
+    facts = made.run()
+    arm = facts.arms[0]
+    metrics = {"f1": made.metric(0.5), "latency_p99_s": made.metric(None)}
+    summary = msgspec.structs.replace(arm.summary, metrics=metrics, slices={})
+    one = msgspec.structs.replace(arm, summary=summary)
+    lines = render(msgspec.structs.replace(facts, arms=(one,)), width=72).splitlines()
+    [row] = [line for line in lines if line.startswith("  f1")]
+    assert "[0.480, 0.520]" in row
