@@ -50,7 +50,7 @@ def test_the_small_model_is_not_ready_against_the_large_one(
     )  # fmt: skip
     assert facts["verdict"] == "NOT_READY"
     gate = facts["gates"][0]
-    assert gate["method"] == "tango"
+    assert gate["method"] == "tango-corrected"
     assert gate["difference"] == pytest.approx(pair["acc_a"] - pair["acc_b"])
     assert gate["p_fail"] < 1e-12
     compared = commands.json(
