@@ -111,9 +111,14 @@ def ratio(columns: MetricColumns, rows: PairedRows, seed: int) -> Effect:
     """Candidate / baseline."""
     codes = _pair_codes(columns, rows)
     if columns.kind in MEAN_KINDS:
-        from evalharness.stats.ratio import ratio_effect
+        from evalharness.stats.ratio import UNSEEN_FACTOR, UNSEEN_STALL, ratio_effect
 
-        return ratio_effect(means(rows.candidate_pk), means(rows.baseline_pk), clusters=codes)
+        return ratio_effect(
+            means(rows.candidate_pk),
+            means(rows.baseline_pk),
+            clusters=codes,
+            unseen=UNSEEN_STALL if columns.scale == "seconds" else UNSEEN_FACTOR,
+        )
     if columns.kind in WEIGHTED_KINDS:
         return _weighted(columns, rows, codes, seed, form="ratio")
     from evalharness.stats.weighted import corpus_ratio_effect

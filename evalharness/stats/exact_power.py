@@ -55,7 +55,7 @@ def _standardised(numerator: Grid, variance: Grid) -> Grid:
 def power_tango(
     n: int, gain_rate: float, loss_rate: float, margin: float, *, alpha: float = 0.05
 ) -> float:
-    """P(the gate's lower bound > -margin) with n pairs; at gain_rate - loss_rate = -margin the size.
+    """P(the gate's lower bound > -margin) with n pairs; its size at gain - loss rate = -margin.
 
     gain_rate, loss_rate: the true chances that only the candidate, or only the baseline, is right.
 

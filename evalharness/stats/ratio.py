@@ -8,7 +8,8 @@ Sources: Fieller (1954); Hall (1992) for skewness; Deng, Knoblich & Lu (2018) fo
 A ratio r is judged by the mean of candidate - r * baseline, which is zero at the truth.  That keeps
 the pairing and needs no logarithms of noisy means.  As in `mean`, the most cautious of t, Hall's t
 and the unseen decides; for costs without an upper limit the unseen unit is taken to cost
-UNSEEN_FACTOR times the mean.
+UNSEEN_FACTOR times the mean, for seconds UNSEEN_STALL times: a candidate that stalls on 2 % of its
+calls shows no stall in one of three samples of 50, and then no interval of the data alone knows.
 """
 
 from __future__ import annotations
@@ -36,8 +37,12 @@ from evalharness.stats.roots import find_crossing
 from evalharness.stats.special import t_cdf
 from evalharness.stats.unseen import unseen_p
 
-UNSEEN_FACTOR: Final = 4.0
-"""What one unseen unit may cost, in means: enough that costs without spread keep an interval."""
+UNSEEN_FACTOR: Final = 10.0
+"""What one unseen unit may cost, in means: an answer that runs on to its token limit."""
+UNSEEN_STALL: Final = 20.0
+"""How long one unseen call may take, in means: a stall.  With it the false READY of a candidate
+that alone stalls (0.5-10 % of calls, 5-20 times as long, n = 20..500) is at most 5.2 %, where 4
+means gave up to 61 %; stalls of 30 means still reach 10 % at n = 200..500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class RatioOfMeans:
 
     means, second, third: moments of the cluster totals of (candidate, baseline): the two means,
     (var c, cov, var b), and the third central moments (ccc, ccb, cbb, bbb).
+    unseen: what a unit that was not seen may cost, in means.
     """
 
     means: tuple[float, float]
@@ -54,6 +60,7 @@ class RatioOfMeans:
     n: int
     n_clusters: int
     clustered: bool
+    unseen: float = UNSEEN_FACTOR
 
     @property
     def value(self) -> float:
@@ -110,7 +117,7 @@ class RatioOfMeans:
         p = self._p_spread(theta)[0]
         if theta > 0.0 and self.value > 0.0:
             inverse = 1.0 / self.value
-            p = max(p, unseen_p(inverse, 1.0 / theta, UNSEEN_FACTOR * inverse, n=self.n_clusters))
+            p = max(p, unseen_p(inverse, 1.0 / theta, self.unseen * inverse, n=self.n_clusters))
         return min(1.0, self._penalty * p) if theta < self.value else 1.0
 
     def p_less(self, theta: float) -> float:
@@ -119,7 +126,7 @@ class RatioOfMeans:
             return 1.0
         p = self._p_spread(theta)[1]
         if self.value > 0.0:
-            extreme = UNSEEN_FACTOR * self.value
+            extreme = self.unseen * self.value
             p = max(p, unseen_p(self.value, theta, extreme, n=self.n_clusters))
         return min(1.0, self._penalty * p)
 
@@ -158,15 +165,17 @@ def ratio_effect(
     baseline: Sequence[float] | Array,
     *,
     clusters: Codes | None = None,
+    unseen: float = UNSEEN_FACTOR,
 ) -> RatioOfMeans:
     """Mean(candidate) / mean(baseline) over the same samples, as an Effect.
 
     candidate, baseline: costs, seconds or tokens [n], not negative.
     clusters: codes 0..G-1 [n] of samples that are not independent.
+    unseen: what a unit that was not seen may cost, in means; UNSEEN_STALL for seconds.
     Raises TooFewSamples below 2 pairs, on negative values, and where the baseline is all 0.
 
     >>> ratio_effect([1.0] * 200, [10.0] * 200).bounds(0.05).rounded(4)
-    (0.0957, 0.1045)
+    (0.0882, 0.1134)
     """
     pair = np.column_stack(
         [as_values(candidate, what="candidate"), as_values(baseline, what="baseline")]
@@ -195,6 +204,7 @@ def ratio_effect(
         n=n,
         n_clusters=len(totals),
         clustered=clusters is not None,
+        unseen=unseen,
     )
 
 

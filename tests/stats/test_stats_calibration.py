@@ -16,7 +16,7 @@ from evalharness.stats.corpus import paired_corpus_effect
 from evalharness.stats.exact_power import power_tango, worst_size
 from evalharness.stats.mean import mean_effect
 from evalharness.stats.quantile import quantile_ratio_effect
-from evalharness.stats.ratio import ratio_effect
+from evalharness.stats.ratio import UNSEEN_STALL, ratio_effect
 from evalharness.stats.special import normal_quantile
 from evalharness.stats.twosample import UnpairedBinary
 
@@ -157,7 +157,9 @@ def test_mark_gates_hold_near_the_ceiling_and_away_from_it(n):
 
 def worst_over_discordances(n, margin, alpha, steps):
     psis = np.unique(
-        np.concatenate([margin * np.array([1.0, 1.1, 1.5, 2.0, 4.0]), np.linspace(margin, 1, steps)])
+        np.concatenate(
+            [margin * np.array([1.0, 1.1, 1.5, 2.0, 4.0]), np.linspace(margin, 1, steps)]
+        )
     )
     return worst_size(n, margin, psis[psis <= 1.0], alpha=alpha)
 
@@ -284,6 +286,45 @@ def test_ratio_gates_hold(n, stalls):
     )
     assert rates.fails <= simulate.simultaneous_limit(1.1 * ALPHA, 1500, cells=6)
     assert rates.passes <= simulate.simultaneous_limit(1.1 * ALPHA, 1500, cells=6)
+
+
+def stalls_of_the_candidate(share, times, n):
+    """Only the candidate stalls: in (1 - share)^n of the samples nothing of it is seen."""
+
+    def draw_arms(rng):
+        shared = rng.normal(0.0, 0.4, n)
+        arms = [np.exp(shared + rng.normal(0.0, 0.2, n)) for _ in range(2)]
+        arms[0][rng.random(n) < share] *= times
+        return arms
+
+    return draw_arms, 1.0 + share * (times - 1.0)
+
+
+def check_stalls(cells, sizes, runs):
+    limit = simulate.simultaneous_limit(1.1 * ALPHA, runs, cells=len(cells) * len(sizes))
+    found = {}
+    for share, times in cells:
+        for n in sizes:
+            arms, truth = stalls_of_the_candidate(share, times, n)
+            rates = simulate.operating_rates(
+                lambda rng, arms=arms: ratio_effect(*arms(rng), unseen=UNSEEN_STALL),
+                theta=truth,
+                alpha=ALPHA,
+                runs=runs,
+                rng=np.random.default_rng([SEED, n, int(1000 * share)]),
+            )
+            found[share, times, n] = rates.fails
+    assert {cell: rate for cell, rate in found.items() if rate > limit} == {}
+
+
+def test_a_candidate_that_alone_stalls_gets_no_ready_short():
+    check_stalls([(0.02, 20), (0.04, 10)], [50, 200], 200)
+
+
+@pytest.mark.slow
+def test_a_candidate_that_alone_stalls_gets_no_ready_long():
+    cells = [(0.01, 10), (0.02, 5), (0.02, 10), (0.02, 20), (0.04, 10), (0.1, 5)]
+    check_stalls(cells, [20, 50, 100, 200, 500], 2000)
 
 
 def check_tail_gates(n, runs, draws):
