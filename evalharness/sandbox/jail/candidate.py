@@ -39,6 +39,8 @@ class Candidate:
 
     plan: the questions it was sent along with, or None if each is asked as it comes.
     make_remote: builds what stands for an object, from (candidate, handle, whether callable).
+    asked: how many questions.  touched: the tests hold something of it other than a function.
+    deferred: the tests called an `async def` of it, which asks nothing until it is awaited.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Candidate:
         self.names: dict[str, Any] = {}
         self.asked = 0
         self.touched = False
+        self.deferred = False
         self.unplanned = False
         self.broken: Fault | None = None
         self.recording = Recording()
@@ -88,6 +91,7 @@ class Candidate:
             return AsyncFunction(self, name)
         if kind == "c" and isinstance(detail, list):
             if is_exception(detail):
+                self.touched = True
                 self._stand_ins[name] = stand_in([str(base) for base in detail])
                 return self._stand_ins[name]
             return make_class(self, name)
@@ -262,6 +266,8 @@ class AsyncFunction(Function):
     """An `async def` of the program: awaited here, run to its end there."""
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        self._candidate.touched = self._candidate.deferred = True
+
         async def awaited() -> Any:
             return super(AsyncFunction, self).__call__(*arguments, **keywords)
 

@@ -188,6 +188,8 @@ class Checker:
             return candidate.broken or _classify(error, candidate)
         if candidate.broken is not None:
             return candidate.broken
+        if not candidate.asked and candidate.deferred:
+            return Fault("bad_return", "a coroutine, which the tests do not await")
         if not candidate.asked:
             return Fault("checker_error", "the tests never called the program")
         return None
@@ -290,7 +292,7 @@ def _classify(error: BaseException, candidate: Candidate) -> Fault:
         return Fault("checker_error", words)
     if isinstance(error, WrongAnswer):
         return Fault("wrong_answer", _short(error))
-    if isinstance(error, AssertionError) and candidate.asked:
+    if isinstance(error, AssertionError) and (candidate.asked or candidate.touched):
         return Fault("assertion", _short(error) or "an assert of the tests")
     if isinstance(error, NameError) and candidate.touched:
         return Fault("load_error", f"the program lacks what the tests name: {_short(error)}")
