@@ -58,6 +58,8 @@ METRICS: dict[str, str] = {
     "passed": "evalharness.metrics.executions:Passed",
     "pass_at_k": "evalharness.metrics.executions:PassAtK",
     "pass_hat_k": "evalharness.metrics.executions:PassHatK",
+    "judge": "evalharness.metrics.judged:JudgeScore",
+    "judge_parse_rate": "evalharness.metrics.judged:JudgeParseRate",
     "bleu": "evalharness.metrics.bleu:Bleu",
     "sentence_bleu": "evalharness.metrics.bleu:SentenceBleu",
     "chrf": "evalharness.metrics.chrf:Chrf",

@@ -315,11 +315,15 @@ class Execution(Record, frozen=True, kw_only=True, tag="execution", tag_field="e
 
 
 class Judgement(Record, frozen=True, kw_only=True, tag="judgement", tag_field="evidence"):
-    """One judge's answer. `parsed` is None where the judge's words could not be read."""
+    """One judge's answer. `parsed` is None where the judge's words could not be read.
+
+    unread: why they could not.
+    """
 
     judge: str
     outcome: Outcome
     parsed: JsonObject | None = None
+    unread: str = ""
 
 
 Evidence: TypeAlias = Execution | Judgement

@@ -55,7 +55,8 @@ class Spent(Record, frozen=True, kw_only=True):
     """Tokens and money of one run; cached answers were paid by an earlier run.
 
     cost_low_usd and cost_high_usd differ where it is unknown whether an attempt was billed; None
-    where no price is known.
+    where no price is known.  judge_*: what judging the answers took, apart from the arm's own;
+    judge_requests: judgements that were asked for in this or an earlier run.
     """
 
     prompt_tokens: int = 0
@@ -66,6 +67,10 @@ class Spent(Record, frozen=True, kw_only=True):
     attempts: int = 0
     cost_low_usd: float | None = None
     cost_high_usd: float | None = None
+    judge_requests: int = 0
+    judge_prompt_tokens: int = 0
+    judge_completion_tokens: int = 0
+    judge_cost_usd: float | None = None
 
 
 class RunSummary(Record, frozen=True, kw_only=True):

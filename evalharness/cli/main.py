@@ -18,6 +18,7 @@ from evalharness.errors import HarnessError
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("evalharness.cli.run", "Ask one or more models and score their answers."),
     "score": ("evalharness.cli.score", "Score stored answers; no model, key or network."),
+    "judge": ("evalharness.cli.judge", "Let judges judge answers, and pairs of answers."),
     "compare": ("evalharness.cli.compare", "Compare runs sample by sample; no verdict."),
     "gate": ("evalharness.cli.gate", "Decide: READY, NOT_READY, INCONCLUSIVE or INVALID."),
     "plan": ("evalharness.cli.plan", "Say what a gate takes, before a token is spent."),

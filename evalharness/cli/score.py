@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from evalharness.cli.options import SCORING, Output, taking
@@ -22,6 +24,7 @@ def command(suite: str, answers: str, options: RunOptions, output: Output) -> in
     from evalharness.stages.arms import resolve
     from evalharness.stages.execute import execute
 
+    options = replace(options, judging="stored")
     spec = read_suite(find_suite(suite))
     arm = resolve(answers, suite=spec.name)
     if arm.run is None and not arm.recorded:

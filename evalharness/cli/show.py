@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from evalharness.cli.options import JSON, OUT, Output
 from evalharness.errors import DataError, UsageError
-from evalharness.records import Answered, Message, Outcome, Sample
+from evalharness.records import Answered, Judgement, Message, Outcome, Sample
 from evalharness.store.marks import MarkLine
 from evalharness.store.runs import RunFolder, is_run
 
@@ -62,6 +62,7 @@ def _show_sample(run: RunFolder, sample_id: str, *, as_json: bool) -> None:
     for number, unit in enumerate(seen.units):
         _block(f"answer {number + 1}" if len(seen.units) > 1 else "answer", _answer(unit.outcome))
         _marks(unit.marks)
+        _judgements(unit.judgements)
     _block("references", "\n".join(seen.sample.targets) or "(none)")
     _facts(seen.sample)
 
@@ -107,6 +108,20 @@ def _marks(line: MarkLine | None) -> None:
         click.echo(f"  {label:<{width}}  {shown}{worst}")
     for label, reason in line.reasons.items():
         click.echo(f"  {label:<{width}}  not scored: {reason}")
+
+
+def _judgements(judgements: Mapping[str, Judgement]) -> None:
+    """What judges said, with their reasons; the whole reply where it could not be read."""
+    from evalharness.report.clean import one_line
+
+    for name, judgement in judgements.items():
+        if judgement.parsed is not None:
+            said = f"{judgement.parsed['score']:g}  {judgement.parsed.get('reason') or ''}"
+        elif isinstance(judgement.outcome, Answered):
+            said = f"{judgement.unread}\n{judgement.outcome.completion.text}"
+        else:
+            said = f"(failed: {judgement.outcome.kind}) {judgement.outcome.detail}"
+        _block(one_line(f"judge {name} ({judgement.judge})"), said)
 
 
 def _facts(sample: Sample) -> None:

@@ -12,7 +12,7 @@ from evalharness.records import FAILURE_KINDS, Estimate, Estimated
 from evalharness.report import clean, numbers
 from evalharness.report.numbers import Medium
 from evalharness.report.wording import Reading, answered_line, name_of
-from evalharness.results import ArmFacts, Facts, MetricSummary
+from evalharness.results import ArmFacts, Facts, MetricSummary, Spent
 
 COUNTED = {
     "candidate": "counted against the candidate",
@@ -127,9 +127,21 @@ def spent_line(arm: ArmFacts) -> str:
     ]
     requests = f"requests {', '.join(parts)}" if parts else "no requests"
     tokens = f"tokens {spent.prompt_tokens:,} in, {spent.completion_tokens:,} out"
-    if spent.cost_low_usd is None:
-        return f"{requests}; {tokens}; price unknown"
-    return f"{requests}; {tokens}; {numbers.money_range(spent.cost_low_usd, spent.cost_high_usd)}"
+    price = "price unknown"
+    if spent.cost_low_usd is not None:
+        price = numbers.money_range(spent.cost_low_usd, spent.cost_high_usd)
+    return f"{requests}; {tokens}; {price}{_judges_words(spent)}"
+
+
+def _judges_words(spent: Spent) -> str:
+    """What judging took, if anybody judged."""
+    if not spent.judge_requests:
+        return ""
+    tokens = f"tokens {spent.judge_prompt_tokens:,} in, {spent.judge_completion_tokens:,} out"
+    words = f"; judges: requests {numbers.count(spent.judge_requests)}, {tokens}"
+    if spent.judge_cost_usd is None:
+        return words
+    return f"{words}, {numbers.money_range(spent.judge_cost_usd, spent.judge_cost_usd)}"
 
 
 def answered_words(metric: MetricSummary, medium: Medium) -> str:

@@ -19,6 +19,7 @@ import msgspec
 from evalharness.errors import SpecError, did_you_mean
 from evalharness.spec.document import load_yaml, where
 from evalharness.spec.gates import check_gate
+from evalharness.spec.judges import check_judges, is_judged_metric, judged_metric, spread_judges
 from evalharness.spec.suite import Baseline, MetricSpec, Policy, Suite
 
 Spec = TypeVar("Spec", Suite, Baseline, Policy)
@@ -35,6 +36,7 @@ def read_suite(path: Path) -> Suite:
     """
     raw, text = load_yaml(path)
     _spread_metrics(raw, path, text)
+    spread_judges(raw)
     _spread_policy(raw.get("policy"), path, text, prefix="policy.")
     suite = convert(raw, Suite, path, text)
     _check_suite(suite, path, text)
@@ -67,6 +69,8 @@ def _spread_metrics(raw: dict[str, Any], path: Path, text: str) -> None:
     for number, entry in enumerate(metrics):
         if isinstance(entry, str):
             metrics[number] = {"name": entry}
+        elif is_judged_metric(entry):
+            metrics[number] = judged_metric(entry)
         elif isinstance(entry, dict) and isinstance(entry.get("name"), str):
             options = {key: entry[key] for key in entry if key not in RESERVED_METRIC_KEYS}
             kept = {key: entry[key] for key in entry if key in RESERVED_METRIC_KEYS}
@@ -198,6 +202,7 @@ def _check_suite(suite: Suite, path: Path, text: str) -> None:
             f"repeats must be at least 1, got {suite.generation.repeats}",
             where=where(path, text, "generation.repeats"),
         )
+    check_judges(suite, path, text)
     _check_policy(suite.policy, path, text, prefix="policy.")
 
 
@@ -219,9 +224,16 @@ def _check_policy(policy: Policy, path: Path, text: str, *, prefix: str) -> None
 
 
 def digest(spec: Suite | Policy | MetricSpec | Baseline) -> str:
-    """sha256 of what a specification says, whatever file and folder it stands in."""
+    """sha256 of what a specification says, whatever file and folder it stands in.
+
+    A suite without judges keeps the hash that it had before there were any.
+    """
     if isinstance(spec, Suite):
         spec = msgspec.structs.replace(spec, base="", sha256="")
+        if not spec.judges:
+            said = msgspec.to_builtins(spec)
+            del said["judges"]
+            return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
     elif isinstance(spec, Baseline):
         spec = msgspec.structs.replace(spec, base="")
     return hashlib.sha256(msgspec.json.encode(spec, order="sorted")).hexdigest()

@@ -43,6 +43,8 @@ def spec_schema(kind: str) -> JsonObject:
             definition["properties"].pop(name, None)
     if "MetricSpec" in definitions:
         definitions["MetricSpec"] = _metric()
+    if "JudgeSpec" in definitions:
+        _as_scales_are_written(definitions["JudgeSpec"])
     if "GateSpec" in definitions:
         _as_gates_are_written(definitions["GateSpec"])
     root: JsonObject = definitions.pop(KINDS[kind].__name__)
@@ -62,7 +64,7 @@ def _metric() -> JsonObject:
     name = {"anyOf": [{"enum": sorted(METRICS)}, {"type": "string", "minLength": 1}]}
     return {
         "title": "MetricSpec",
-        "description": "A metric by name, or a mapping with its name, a label and its options.",
+        "description": "A metric by name, or a mapping with its options; or a judge's.",
         "anyOf": [
             name,
             {
@@ -70,8 +72,22 @@ def _metric() -> JsonObject:
                 "properties": {"name": name, "label": {"type": "string"}},
                 "required": ["name"],
             },
+            {
+                "type": "object",
+                "properties": {"judge": {"type": "string"}, "label": {"type": "string"}},
+                "required": ["judge"],
+                "additionalProperties": False,
+            },
         ],
     }
+
+
+def _as_scales_are_written(judge: JsonObject) -> None:
+    """Add `1..5` beside the two numbers, in place."""
+    scale = judge["properties"]["scale"]
+    default = scale.pop("default", None)
+    text = {"type": "string", "pattern": r"^\s*[-+0-9.eE]+\.\.[-+0-9.eE]+\s*$"}
+    judge["properties"]["scale"] = {"anyOf": [scale, text], "default": default}
 
 
 def _as_gates_are_written(gate: JsonObject) -> None:

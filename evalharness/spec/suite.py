@@ -133,6 +133,39 @@ class MetricSpec(Record, frozen=True, kw_only=True):
         return self.label or self.name
 
 
+class JudgeSpec(Record, frozen=True, kw_only=True):
+    """A model, or people, that judge answers; the judge's name is its metric's in results.
+
+    model: what `--model` would take; None where only people judged (`human`).
+    kind: what is asked.  `rubric` scores on a scale, `factuality` against the references,
+    `groundedness` claim by claim against a source, `abstention` whether declining was right,
+    `preference` which of two arms' answers is better, asked in both orders.
+    rubric: what to look at.  template: the whole question instead (Jinja2), then `parse`.
+    scale: least and greatest score of a rubric.  choices: words that a verdict may be -> score.
+    parse: regular expression; its first group is the score, the word, or A, B or tie.
+    source: the metadata field that holds the source; `prompt` is everything the arm was shown.
+    unanswerable: the metadata field that is true where declining is right; without it a sample
+    without references is unanswerable.
+    human: a file of people's labels, which corrects the model's.
+    allow_self_judging: let a model judge its own answers.
+    """
+
+    name: str
+    model: str | None = None
+    kind: Literal["rubric", "factuality", "groundedness", "abstention", "preference"] = "rubric"
+    rubric: str | None = None
+    system: str | None = None
+    template: str | None = None
+    scale: tuple[float, float] = (1.0, 5.0)
+    choices: dict[str, float] = {}
+    parse: str | None = None
+    source: str = "context"
+    unanswerable: str | None = None
+    human: str | None = None
+    generation: GenerationSpec = GenerationSpec()
+    allow_self_judging: bool = False
+
+
 class GateSpec(Record, frozen=True, kw_only=True):
     """One condition of the verdict; the keys that a test needs are checked when it is read."""
 
@@ -182,6 +215,7 @@ class Suite(Record, frozen=True, kw_only=True):
     generation: GenerationSpec = GenerationSpec()
     extract: ExtractSpec | None = None
     metrics: tuple[MetricSpec, ...] = ()
+    judges: tuple[JudgeSpec, ...] = ()
     policy: Policy = Policy()
     outputs: dict[str, str] = {}
     base: str = ""

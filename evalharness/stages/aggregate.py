@@ -10,14 +10,16 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 
+import msgspec
+
 from evalharness.errors import TooFewSamples
-from evalharness.records import Estimate, Estimated, Undetermined
+from evalharness.records import Answered, Estimate, Estimated, Judgement, Undetermined
 from evalharness.results import MetricSummary, RunSummary, Spent, Volatile
 from evalharness.spec.suite import Suite
 from evalharness.stages.effects import absolute_effect
 from evalharness.stages.kinds import plain_value
 from evalharness.stages.pairing import arm_rows, slice_mask
-from evalharness.store.journal import read_costs
+from evalharness.store.journal import EvidenceEntry, read_costs, read_entries
 from evalharness.store.marks import MarkTable, read_marks
 from evalharness.store.runs import RunFolder, write_json
 
@@ -57,7 +59,7 @@ def aggregate(suite: Suite, folder: RunFolder, *, scoring: str) -> RunSummary:
             }
             for name in names
         },
-        spent=spent(folder),
+        spent=with_judges(spent(folder), folder),
         fingerprints={**manifest.fingerprints, "suite": suite.sha256, "scoring": scoring},
         warnings=(*manifest.notes, *warnings(table)),
         volatile=Volatile(
@@ -159,6 +161,34 @@ def spent(folder: RunFolder) -> Spent:
         attempts=attempts,
         cost_low_usd=low if priced else None,
         cost_high_usd=high if priced else None,
+    )
+
+
+def with_judges(spent: Spent, folder: RunFolder) -> Spent:
+    """The same with what judging took; cached judgements were paid by an earlier run."""
+    if not folder.evidence_path.exists():
+        return spent
+    requests = prompt = completion = 0
+    cost: float | None = None
+    for entry in read_entries(folder.evidence_path, EvidenceEntry):
+        if not isinstance(entry.evidence, Judgement):
+            continue
+        requests += 1
+        outcome = entry.evidence.outcome
+        if not isinstance(outcome, Answered):
+            continue
+        answer = outcome.completion
+        if answer.usage is not None:
+            prompt += answer.usage.prompt_tokens
+            completion += answer.usage.completion_tokens
+        if answer.cost_usd is not None and answer.provenance.source != "cached":
+            cost = (cost or 0.0) + answer.cost_usd
+    return msgspec.structs.replace(
+        spent,
+        judge_requests=requests,
+        judge_prompt_tokens=prompt,
+        judge_completion_tokens=completion,
+        judge_cost_usd=cost,
     )
 
 

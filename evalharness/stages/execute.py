@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from evalharness.clients.settings import ClientSettings
 from evalharness.clients.stack import Asker, Shared, build_asker, open_client
 from evalharness.contracts import Client
 from evalharness.data.sources import ids_of
@@ -22,9 +21,13 @@ from evalharness.records import JsonObject
 from evalharness.spec.suite import Suite
 from evalharness.stages.aggregate import aggregate
 from evalharness.stages.arms import Arm
+from evalharness.stages.asking import settings_of
+from evalharness.stages.bench import refuse_self_judging
 from evalharness.stages.evidence import gather_evidence
 from evalharness.stages.extraction import build_extractor
 from evalharness.stages.generate import first_error, generate
+from evalharness.stages.heard import labels_hash
+from evalharness.stages.judge import gather_judgements
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import Plan, Reads, heldout, make_plan
 from evalharness.stages.score import score, suite_metrics
@@ -34,7 +37,6 @@ from evalharness.store.runs import RunFolder, write_json
 if TYPE_CHECKING:
     from evalharness.data.recordings import Recording
 
-DEFAULT_CONNECTIONS = 64
 NAMED_IDS = 5
 
 
@@ -60,6 +62,8 @@ def execute(
     fresh = [arm for arm in arms if arm.run is None]
     shared = Shared()
     opened = [open_arm(suite, arm, options, shared) for arm in fresh]
+    known = [arm.run.manifest().identity for arm in arms if arm.run is not None]
+    refuse_self_judging(suite, [*known, *(item.plan.identity for item in opened)])
     asyncio.run(_generate_all(opened, options, report))
     folders = {id(item.arm): item.plan.folder for item in opened}
     del opened  # a recording's index is not needed any more: 17 bytes an answer
@@ -68,7 +72,7 @@ def execute(
         folder = arm.run or folders[id(arm)]
         if arm.run is not None:
             _check_foreign(folder, suite)
-        finish(suite, folder, options, report)
+        finish(suite, folder, options, report, shared=shared)
         done.append(folder)
     return done
 
@@ -81,16 +85,7 @@ def check_scoring(suite: Suite) -> None:
 
 def open_arm(suite: Suite, arm: Arm, options: RunOptions, shared: Shared) -> Opened:
     """Open an arm's client and lay out its plan; nothing is asked yet."""
-    settings = ClientSettings(
-        options=_client_options(suite, arm, options),
-        environment=options.environment,
-        price=arm.price,
-        max_cost_usd=options.max_cost_usd,
-        session=options.session,
-        seed=options.seed or 0,
-        cache_dir=options.cache_dir,
-        max_connections=options.max_connections or DEFAULT_CONNECTIONS,
-    )
+    settings = settings_of(arm, options, _client_options(suite, arm, options))
     client = open_client(arm.provider, arm.model, settings)
     plan = make_plan(suite, arm, client.identity, options, reads=reads_of(client))
     return Opened(arm, client, build_asker(client, settings, shared=shared), plan)
@@ -168,16 +163,20 @@ def _total(item: Opened) -> int | None:
     return count * item.plan.generation.repeats
 
 
-def finish(suite: Suite, folder: RunFolder, options: RunOptions, report: Report) -> None:
+def finish(
+    suite: Suite, folder: RunFolder, options: RunOptions, report: Report, *, shared: Shared
+) -> None:
     """Gather evidence, score and sum up one run, unless that is done with these very metrics."""
-    if folder.complete and folder.summary().fingerprints.get("scoring") == scoring_hash(suite):
+    scoring = scoring_hash(suite)
+    if folder.complete and folder.summary().fingerprints.get("scoring") == scoring:
         return
     source = heldout(suite, options)
     manifest = folder.manifest()
     repeats = manifest.suite.generation.repeats
     gather_evidence(suite, source, folder, report, repeats=repeats)
+    judged = gather_judgements(suite, source, folder, options, report, shared=shared)
     score(suite, source, folder, report, repeats=repeats)
-    aggregate(suite, folder, scoring=scoring_hash(suite))
+    aggregate(suite, folder, scoring=scoring if judged else f"{scoring}, judgements missing")
 
 
 def scoring_hash(suite: Suite) -> str:
@@ -185,9 +184,8 @@ def scoring_hash(suite: Suite) -> str:
     from evalharness.version import VERSION
 
     gated = sorted({gate.metric for gate in suite.policy.gates})
-    return sha256_of(
-        (suite.metrics, suite.extract, suite.data.code, gated, suite.policy.alpha, VERSION)
-    )
+    parts = (suite.metrics, suite.extract, suite.data.code, gated, suite.policy.alpha, VERSION)
+    return sha256_of((*parts, suite.judges, labels_hash(suite)) if suite.judges else parts)
 
 
 def _check_foreign(folder: RunFolder, suite: Suite) -> None:

@@ -1,6 +1,7 @@
 """generate: ask every question of a plan once, and journal each outcome as it arrives.
 
-Reads: the plan, the journal so far.  Writes: outcomes.jsonl.
+Reads: the plan, the journal so far.  Writes: outcomes.jsonl; or, for a judge's questions, whatever
+its book writes.
 Depends on: plan, store.journal; asks through an `Asker` and knows nothing of transports.
 The only loop that asks models: one task group a run, N workers pulling from one iterator, so that
 memory and load stay constant.  What the journal holds is not asked again.
@@ -10,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self, TypeAlias
 
 from evalharness.clients.stack import Asker
 from evalharness.errors import HarnessError
@@ -51,35 +54,113 @@ class Tally:
             self.cost_usd = (self.cost_usd or 0.0) + outcome.completion.cost_usd
 
 
+class Questions(Protocol):
+    """What is asked: a plan's requests, or a judge's.
+
+    name: who is asked or asked about, for the progress line.
+    by_id: whether `requests_by_id` asks everything, for clients that read no messages.
+    """
+
+    @property
+    def name(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def by_id(self) -> bool:
+        """See above."""
+        ...
+
+    def requests_by_id(self) -> Iterator[Request]:
+        """The requests without their messages."""
+        ...
+
+    def chains(self) -> Iterator[Chain]:
+        """(repeat, samples): what must be asked in order."""
+        ...
+
+    def request(self, sample: Sample, repeat: int, answers: Sequence[str] = ()) -> Request:
+        """The question for one sample."""
+        ...
+
+
+class Book(Protocol):
+    """Where outcomes are written down, and looked up before anything is asked."""
+
+    def kept(self, sample_id: str, repeat: int) -> Outcome | None:
+        """The outcome of a unit, None if it is to be asked (again)."""
+        ...
+
+    def write(self, entries: list[OutcomeEntry]) -> None:
+        """Journal outcomes; they survive the death of this process when this returns."""
+        ...
+
+
+class OutcomeBook:
+    """outcomes.jsonl of a run, as a Book; use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._journal = JournalReader(path, OutcomeEntry, name="outcomes")
+        self._writer = JournalWriter[OutcomeEntry](path, name="outcomes")
+
+    def kept(self, sample_id: str, repeat: int) -> Outcome | None:
+        """The journalled outcome of a unit, None if it is to be asked (again)."""
+        if not len(self._journal):
+            return None
+        found = self._journal.find(sample_id, repeat)
+        return None if not found or is_passing(found[-1].outcome) else found[-1].outcome
+
+    def write(self, entries: list[OutcomeEntry]) -> None:
+        """Append outcomes, several with one call to the system."""
+        self._writer.append_many(entries)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._writer.__exit__(kind, error, _)
+        self._journal.close()
+
+
 async def generate(plan: Plan, asker: Asker, report: Report, *, total: int | None = None) -> Tally:
     """Ask what the journal lacks. Gives what was done; raises what ends the run.
 
     total: units in all, if known, for the progress line.
     Cancelling it (Ctrl-C) keeps every outcome that has arrived.
     """
-    journal = JournalReader(plan.folder.outcomes_path, OutcomeEntry, name="outcomes")
-    tally = Tally(total=total)
-    try:
-        with JournalWriter[OutcomeEntry](plan.folder.outcomes_path, name="outcomes") as writer:
-            work = _Work(plan, asker, journal, writer, report, tally)
-            if asker.batch_size > 1:
-                await work.in_batches()
-            else:
-                await work.in_parallel()
-            work.tell()
-    finally:
-        journal.close()
-    return tally
+    with OutcomeBook(plan.folder.outcomes_path) as book:
+        return await ask_all(plan, asker, book, report, total=total)
+
+
+async def ask_all(
+    questions: Questions,
+    asker: Asker,
+    book: Book,
+    report: Report,
+    *,
+    total: int | None = None,
+    stage: Literal["generate", "evidence"] = "generate",
+) -> Tally:
+    """Ask what the book lacks; as `generate`, for any questions and any book."""
+    work = _Work(questions, asker, book, report, Tally(total=total), stage)
+    if asker.batch_size > 1:
+        await work.in_batches()
+    else:
+        await work.in_parallel()
+    work.tell()
+    return work.tally
 
 
 @dataclass(slots=True)
 class _Work:
-    plan: Plan
+    plan: Questions
     asker: Asker
-    journal: JournalReader[OutcomeEntry]
-    writer: JournalWriter[OutcomeEntry]
+    book: Book
     report: Report
     tally: Tally
+    stage: Literal["generate", "evidence"]
 
     async def in_batches(self) -> None:
         """For clients that answer many requests at once; chains are asked turn by turn."""
@@ -104,7 +185,7 @@ class _Work:
         if not requests:
             return
         outcomes = await self.asker.ask_batch(requests)
-        self.writer.append_many(
+        self.book.write(
             [
                 OutcomeEntry(
                     id=request.sample_id, key=request.key, outcome=outcome, repeat=request.repeat
@@ -143,8 +224,8 @@ class _Work:
                 else:
                     request = self.plan.request(sample, repeat, answers)
                     key, outcome = request.key, await self.asker.ask(request)
-                self.writer.append(
-                    OutcomeEntry(id=sample.id, key=key, outcome=outcome, repeat=repeat)
+                self.book.write(
+                    [OutcomeEntry(id=sample.id, key=key, outcome=outcome, repeat=repeat)]
                 )
                 self.tally.count(outcome)
                 if self.tally.asked % REPORT_EVERY == 0:
@@ -156,20 +237,16 @@ class _Work:
 
     def kept(self, sample_id: str, repeat: int) -> Outcome | None:
         """The journalled outcome of a unit, None if it is to be asked (again)."""
-        if not len(self.journal):
-            return None
-        found = self.journal.find(sample_id, repeat)
-        if not found or is_passing(found[-1].outcome):
-            return None
-        self.tally.kept += 1
-        return found[-1].outcome
+        outcome = self.book.kept(sample_id, repeat)
+        self.tally.kept += outcome is not None
+        return outcome
 
     def tell(self) -> None:
         """Report where the stage stands."""
         self.report(
             Progress(
-                stage="generate",
-                arm=self.plan.arm.name,
+                stage=self.stage,
+                arm=self.plan.name,
                 done=self.tally.asked + self.tally.kept,
                 total=self.tally.total,
                 failed=self.tally.failed,

@@ -10,19 +10,20 @@ from pathlib import Path
 
 from evalharness.data.sources import open_source
 from evalharness.prompts.build import build_program
-from evalharness.records import Message, Outcome, Record, Sample
+from evalharness.records import Judgement, Message, Outcome, Record, Sample
 from evalharness.stages.arms import resolve
-from evalharness.store.journal import JournalReader, OutcomeEntry
+from evalharness.store.journal import EvidenceEntry, JournalReader, OutcomeEntry
 from evalharness.store.marks import MarkLine, iterate_marks
 from evalharness.store.runs import RunFolder
 
 
 class SeenUnit(Record, frozen=True, kw_only=True):
-    """One try at a sample: what came back and how it was marked."""
+    """One try at a sample: what came back, how it was marked, and what judges said (by name)."""
 
     repeat: int
     outcome: Outcome
     marks: MarkLine | None
+    judgements: dict[str, Judgement] = {}
 
 
 class SeenSample(Record, frozen=True, kw_only=True):
@@ -54,11 +55,24 @@ def look_up(run: RunFolder, sample_id: str) -> SeenSample | None:
         if isinstance(line, MarkLine) and line.id == sample_id
     }
     journal = JournalReader(run.outcomes_path, OutcomeEntry, name="outcomes")
+    evidence = JournalReader(run.evidence_path, EvidenceEntry, name="evidence")
     units: list[SeenUnit] = []
     for repeat in range(suite.generation.repeats):
         found = journal.find(sample_id, repeat)
         if found:
             outcome = found[-1].outcome
-            units.append(SeenUnit(repeat=repeat, outcome=outcome, marks=marks.get(repeat)))
+            units.append(
+                SeenUnit(
+                    repeat=repeat,
+                    outcome=outcome,
+                    marks=marks.get(repeat),
+                    judgements={
+                        entry.name: entry.evidence
+                        for entry in evidence.find(sample_id, repeat)
+                        if isinstance(entry.evidence, Judgement)
+                    },
+                )
+            )
     journal.close()
+    evidence.close()
     return SeenSample(sample=sample, messages=program.render(sample), units=tuple(units))

@@ -21,6 +21,7 @@ class RunOptions:
     limit: the first N samples only.  seed: of decoding and of resampling; None: the suite's.
     shard: (k, n), this part of the samples by hash of their id, k in 1..n.
     max_cost_usd: stop before it is exceeded.  cache_dir: of the response cache, None without.
+    judging: `ask` lets the suite's judges judge what they have not; `stored` takes what they said.
     session: names this sitting.  environment: where clients find their keys.
     """
 
@@ -32,6 +33,7 @@ class RunOptions:
     max_connections: int | None = None
     max_cost_usd: float | None = None
     cache_dir: Path | None = None
+    judging: Literal["ask", "stored"] = "ask"
     session: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -42,7 +44,7 @@ class RunOptions:
 class Progress:
     """Where a stage stands. total is None where it is not known beforehand."""
 
-    stage: Literal["plan", "generate", "evidence", "score", "compare"]
+    stage: Literal["plan", "generate", "evidence", "score", "compare", "tune"]
     arm: str
     done: int
     total: int | None = None

@@ -53,6 +53,11 @@ class Plan:
     seed: int
 
     @property
+    def name(self) -> str:
+        """The arm's name, for the progress line."""
+        return self.arm.name
+
+    @property
     def by_id(self) -> bool:
         """Whether `requests_by_id` asks everything, so that no sample need be built."""
         return self.reads == "ids" and not self._chained()

@@ -17,8 +17,10 @@ import msgspec
 from evalharness.catalog import make_metric
 from evalharness.contracts import ItemGroup, Metric, Rows, Source
 from evalharness.records import Answered, Asked, Evidence, Failed, Item, Outcome, Sample
+from evalharness.spec.judges import completed, judge_metrics, pair_labels
 from evalharness.spec.suite import MetricSpec, Suite
 from evalharness.stages.extraction import Extractor, build_extractor
+from evalharness.stages.heard import Hearing
 from evalharness.stages.options import Progress, Report
 from evalharness.store.files import writing
 from evalharness.store.journal import EvidenceEntry, JournalReader, OutcomeEntry, read_entries
@@ -105,8 +107,9 @@ def suite_metrics(suite: Suite, folder: RunFolder | None = None) -> list[NamedMe
     Raises SpecError for an unknown metric or option.
     """
     place = str(Path(suite.base) / "suite.yaml")
-    specs = list(suite.metrics)
-    labels = {spec.key for spec in specs}
+    specs = [completed(spec, suite) for spec in suite.metrics]
+    specs += judge_metrics(suite)
+    labels = {spec.key for spec in specs} | pair_labels(suite)
     gated = [gate.metric for gate in suite.policy.gates]
     extra = [*ALWAYS, *(("unparsed_rate",) if suite.extract else ()), *observed(folder)]
     for name in [*gated, *extra]:
@@ -142,6 +145,7 @@ def score(suite: Suite, source: Source, folder: RunFolder, report: Report, *, re
     metrics = suite_metrics(suite, folder)
     extract = build_extractor(suite.extract, where=str(Path(suite.base) / "suite.yaml"))
     arm = folder.manifest().arm
+    hearing = Hearing(suite, arm) if suite.judges else None
     outcomes = JournalReader(folder.outcomes_path, OutcomeEntry, name="outcomes")
     evidence = JournalReader(folder.evidence_path, EvidenceEntry, name="evidence")
     part = folder.marks_path.with_suffix(".part")
@@ -153,7 +157,8 @@ def score(suite: Suite, source: Source, folder: RunFolder, report: Report, *, re
                 metrics=tuple(columns_of(named) for named in metrics), suite=suite.name, arm=arm
             )
             file.write(encoder.encode(header) + b"\n")
-            for units in _chunks(source, outcomes, evidence, extract, repeats=repeats):
+            reading = _Reading(outcomes, evidence, extract, hearing)
+            for units in _chunks(source, reading, repeats=repeats):
                 for named in metrics:
                     measure_units(named, units)
                 file.write(encoder.encode_lines([_line(unit) for unit in units]))
@@ -188,31 +193,36 @@ def columns_of(named: NamedMetric) -> MetricColumns:
     )
 
 
-def _chunks(
-    source: Source,
-    outcomes: JournalReader[OutcomeEntry],
-    evidence: JournalReader[EvidenceEntry],
-    extract: Extractor | None,
-    *,
-    repeats: int,
-) -> Iterator[list[Unit]]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Where a unit's answer and evidence are found."""
+
+    outcomes: JournalReader[OutcomeEntry]
+    evidence: JournalReader[EvidenceEntry]
+    extract: Extractor | None
+    hearing: Hearing | None
+
+    def unit(self, sample: Sample, repeat: int) -> Unit:
+        """One unit, ready to be measured."""
+        found = self.outcomes.find(sample.id, repeat)
+        outcome: Outcome = found[-1].outcome if found else Failed(kind="missing")
+        unit = Unit(sample, repeat, outcome)
+        if isinstance(outcome, Answered):
+            text = outcome.completion.text
+            unit.text = self.extract(text) if self.extract else text
+            gathered = self.evidence.find(sample.id, repeat) if len(self.evidence) else []
+            if self.hearing is not None and unit.text is not None:
+                unit.evidence = self.hearing.of(sample, repeat, unit.text, gathered)
+            elif gathered:
+                unit.evidence = {entry.name: entry.evidence for entry in gathered}
+        return unit
+
+
+def _chunks(source: Source, reading: _Reading, *, repeats: int) -> Iterator[list[Unit]]:
     """Units in the order of the data, all repeats of a sample in one chunk."""
     samples = iter(source)
     while batch := list(itertools.islice(samples, max(1, CHUNK // repeats))):
-        units = []
-        for sample in batch:
-            for repeat in range(repeats):
-                found = outcomes.find(sample.id, repeat)
-                outcome: Outcome = found[-1].outcome if found else Failed(kind="missing")
-                unit = Unit(sample, repeat, outcome)
-                if isinstance(outcome, Answered):
-                    text = outcome.completion.text
-                    unit.text = extract(text) if extract else text
-                    if len(evidence):
-                        gathered = evidence.find(sample.id, repeat)
-                        unit.evidence = {entry.name: entry.evidence for entry in gathered}
-                units.append(unit)
-        yield units
+        yield [reading.unit(sample, repeat) for sample in batch for repeat in range(repeats)]
 
 
 def measure_units(named: NamedMetric, units: Sequence[Unit]) -> None:

@@ -37,6 +37,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "generation": shapes.GenerationSpec,
     "extract": shapes.ExtractSpec,
     "metrics": shapes.MetricSpec,
+    "judges": shapes.JudgeSpec,
     "policy": shapes.Policy,
     "policy.gates": shapes.GateSpec,
     "policy.ledger": shapes.LooksSpec,
