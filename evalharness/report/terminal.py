@@ -26,7 +26,7 @@ from evalharness.report.wording import (
     read_comparison,
     read_gate,
 )
-from evalharness.results import Facts, MetricSummary
+from evalharness.results import ComparisonRow, Facts, GateRow, MetricSummary
 
 Metrics: TypeAlias = Mapping[str, MetricSummary]
 
@@ -138,24 +138,35 @@ def _tables(facts: Facts, style: Style, width: int) -> list[str]:
     groups = pairings(facts)
     lines: list[str] = []
     for group in groups:
-        if facts.gates:
-            readings = [
-                read_gate(row, Medium.TERMINAL)
-                for row in facts.gates
-                if (row.suite, row.candidate_arm, row.baseline) == group
-            ]
-        else:
-            readings = [
-                read_comparison(row, Medium.TERMINAL)
-                for row in facts.comparisons
-                if (row.suite, row.candidate_arm, row.baseline) == group
-            ]
         if len(groups) > 1:
             suite, candidate, baseline = (clean.one_line(part) for part in group)
             against = f"{candidate} vs {baseline}" if baseline else candidate
             lines.append(_ink(f"  {suite}: {against}", "strong", style))
-        lines += _table(readings, style, width)
+        gates = [row for row in facts.gates if _pairing(row) == group]
+        if gates:
+            lines += _table([read_gate(row, Medium.TERMINAL) for row in gates], style, width)
+            continue
+        every = [row for row in facts.comparisons if _pairing(row) == group]
+        shown = _few_comparisons(every)
+        lines += _table([read_comparison(row, Medium.TERMINAL) for row in shown], style, width)
+        lines += _left_out(len(every) - len(shown))
     return lines
+
+
+def _pairing(row: GateRow | ComparisonRow) -> tuple[str, str, str]:
+    return (row.suite, row.candidate_arm, row.baseline)
+
+
+def _few_comparisons(rows: Sequence[ComparisonRow]) -> Sequence[ComparisonRow]:
+    """All rows, or of the slices the first metric's where they would fill a screen."""
+    sliced = [row for row in rows if row.slice is not None]
+    if len(sliced) <= MOST_SLICE_ROWS:
+        return rows
+    return [row for row in rows if row.slice is None or row.metric == sliced[0].metric]
+
+
+def _left_out(figures: int) -> list[str]:
+    return [f"  slices: {figures} more figures in the report and in `export`"] if figures else []
 
 
 def _table(readings: Sequence[Reading], style: Style, width: int) -> list[str]:
@@ -177,7 +188,11 @@ def _table(readings: Sequence[Reading], style: Style, width: int) -> list[str]:
 
 
 def _cells(reading: Reading) -> list[str]:
-    return [reading.label, reading.values, reading.effect, reading.outcome, reading.requirement]
+    """The five columns; what is undetermined on both sides says so once."""
+    values, effect = reading.values, reading.effect
+    if values == f"{numbers.UNDETERMINED} vs {numbers.UNDETERMINED}":
+        values, effect = numbers.UNDETERMINED, ""
+    return [reading.label, values, effect, reading.outcome, reading.requirement]
 
 
 def _row(cells: Sequence[str], widths: Sequence[int], style: Style) -> str:
@@ -240,8 +255,7 @@ def _arms(facts: Facts, style: Style, width: int) -> list[str]:
         ]
         lines += _table(readings, style, width)
         left_out = sum(len(metrics) for _, metrics in slices) - len(readings) + len(overall)
-        if left_out:
-            lines.append(f"  slices: {left_out} more figures in the report and in `export`")
+        lines += _left_out(left_out)
         lines += _folded("spent", spent_line(arm), width)
     return lines
 
