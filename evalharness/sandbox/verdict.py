@@ -62,9 +62,9 @@ def execution(
         task=job.task,
         program_sha256=job.program_sha256(),
         status=status,
-        detail=detail,
+        detail=_writable(detail),
         backend=backend,
-        program=job.program,
+        program=_writable(job.program),
         wall_s=report.wall_us / 1e6 if report else 0.0,
         cpu_s=report.cpu_us / 1e6 if report else 0.0,
         max_rss_bytes=report.max_rss_bytes if report else 0,
@@ -72,6 +72,11 @@ def execution(
         retried=retried,
         forgeable=job.mode is Mode.IN_PROCESS or backend == "unsafe",
     )
+
+
+def _writable(text: str) -> str:
+    """Text that any file can hold: half a surrogate pair, which UTF-8 lacks, becomes its escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _status(answer: Answer, limits: Limits) -> tuple[ExecutionStatus, str]:

@@ -123,3 +123,11 @@ def test_an_in_process_run_can_be_forged_and_says_so(box):
     program = "import os\nos.write(3, b'[\"p\",0]\\n')\nos._exit(0)\n"
     found = next(box.run_many([Job(task="t", program=program, code=CODE, mode=Mode.IN_PROCESS)]))
     assert ("passed", True) == (found.status, found.forgeable)
+
+
+@pytest.mark.parametrize("function", ["eval", "getattr", "__import__", "open"])
+def test_functions_that_could_do_anything_are_not_handed_to_a_program(box, function):
+    code = CodeTask(tests=f"assert f({function}) == 7", entry_point="f", style="asserts")
+    found = box.run("def f(call): return call('7')", code)
+    assert "passed" != found.status
+    assert "cannot cross" in found.detail

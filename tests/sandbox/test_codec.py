@@ -6,14 +6,22 @@ import contextlib
 import datetime as dt
 import enum
 import json
+import marshal
 import math
+import sys
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np  # noqa: F401 - arrays are decoded only where tests have brought it in
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fuzz_codec import SEEDS, is_plain
 
 from evalharness.sandbox.jail.codec import (
     MAX_BYTES,
@@ -25,6 +33,8 @@ from evalharness.sandbox.jail.codec import (
     Uncodable,
     write_tree,
 )
+from evalharness.sandbox.jail.wire import is_plain as is_marshalled
+from evalharness.sandbox.jail.wire import pack
 
 atoms = (
     st.none()
@@ -217,16 +227,57 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=300)
 @given(json_values)
-def test_any_json_is_a_value_or_malformed_and_nothing_else_happens(tree):
+def test_any_json_is_a_plain_value_or_malformed_and_nothing_else_happens(tree):
     with contextlib.suppress(Malformed):
-        Decoder().read(json.dumps(tree).encode())
+        assert is_plain(Decoder().read(json.dumps(tree).encode()))
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_a_value_or_malformed(line):
+def test_any_bytes_are_a_plain_value_or_malformed(line):
     with contextlib.suppress(Malformed):
-        Decoder().read(line)
+        assert is_plain(Decoder().read(line))
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 40), st.binary(max_size=3))))
+def test_a_damaged_line_is_a_plain_value_or_malformed(line, damage):
+    for place, bytes_ in damage:
+        line = line[:place] + bytes_ + line[place + len(bytes_) :]
+    with contextlib.suppress(Malformed):
+        assert is_plain(Decoder().read(line))
+
+
+@pytest.mark.parametrize("line", SEEDS)
+def test_the_lines_that_fuzzing_starts_from_are_plain_values(line):
+    if b'"h"' in line:
+        with pytest.raises(Malformed):
+            Decoder().read(line)
+    else:
+        assert is_plain(Decoder().read(line))
+
+
+@given(values)
+def test_questions_reach_a_program_as_they_were_asked(value):
+    arguments, keywords = (value,), {"k": value}
+    if is_marshalled(arguments):
+        given_back = marshal.loads(pack(("call", "f", (arguments, keywords), 0))[4:])[2]
+    else:
+        encoder = Encoder()
+        given_back = Decoder().read(
+            write_tree([encoder.tree(list(arguments)), encoder.tree(keywords)])
+        )
+        given_back = (tuple(given_back[0]), given_back[1])
+    assert same(arguments, given_back[0])
+    assert same(keywords, given_back[1])
+
+
+def test_a_program_decides_on_no_array_but_of_plain_elements():
+    for dtype in ("<O", "<V8", "f4,i4", "{'names':['a']}", "<i8\n", "<S2000000000"):
+        line = json.dumps({"a": [dtype, [1], [1]]}).encode()
+        with pytest.raises(Malformed):
+            Decoder().read(line)
 
 
 @pytest.mark.parametrize(

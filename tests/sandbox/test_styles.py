@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from evalharness.records import CodeTask
@@ -447,3 +448,11 @@ def test_an_execution_says_what_was_used(box):
     assert 0.0 < found.wall_s < 20.0
     assert 5 == found.output_bytes
     assert 64 == len(found.program_sha256)
+
+
+def test_half_a_surrogate_pair_in_program_or_message_can_still_be_written_down(box):
+    found = box.run("def f(x):\n    raise ValueError('\\ud800')\n", "assert f(1) == 1")
+    assert ("exception", "ValueError: \\ud800") == (found.status, found.detail)
+    assert "load_error" == box.run("x = '\ud800'\n", "assert f(1) == 1").status
+    msgspec.json.encode(found)
+    msgspec.json.encode(box.run("x = '\ud800'\n", "assert f(1) == 1"))

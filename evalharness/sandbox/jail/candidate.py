@@ -216,7 +216,7 @@ class Candidate:
         tag = getattr(type(value), "handle_tag", None)
         if tag is not None:
             return tag(value)
-        if callable(value):
+        if callable(value) and getattr(value, "__name__", "") not in _NEVER_PASSED_IN:
             self._callbacks.append(value)
             return {"k": len(self._callbacks) - 1}
         return None
@@ -226,6 +226,14 @@ class Candidate:
             return self._make_remote(self, int(content[0]), bool(content[1]))
         raise Malformed("an unknown tag")
 
+
+_NEVER_PASSED_IN: Final = frozenset(
+    (
+        "eval", "exec", "compile", "open", "getattr", "setattr", "delattr", "vars", "globals",
+        "locals", "__import__", "import_module", "system", "attrgetter", "methodcaller",
+    )
+)  # fmt: skip
+"""Functions that a program could do anything here with, were it to call them with its own words."""
 
 _ALIASES: Final = {"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot"}
 

@@ -16,6 +16,7 @@ import itertools
 import json
 import json.encoder
 import math
+import re
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -124,8 +125,8 @@ def _numpy_tree(encoder: Encoder, value: Any, depth: int) -> Any:
     """An array as its dtype, shape and flat elements; a scalar as the plain number it holds."""
     if not getattr(value, "shape", ()):
         return encoder.tree(value.tolist(), depth)
-    if value.dtype.hasobject:
-        raise Uncodable("an array of objects cannot cross")
+    if not _DTYPE.fullmatch(value.dtype.str):
+        raise Uncodable("an array of objects or records cannot cross")
     flat = encoder.items(value.ravel().tolist(), depth)
     return {"a": [value.dtype.str, list(value.shape), flat]}
 
@@ -307,6 +308,10 @@ def _dict(content: Any) -> dict[Any, Any]:
     return dict(zip(_typed(keys, list), _typed(values, list), strict=True))
 
 
+_DTYPE: Final = re.compile(r"[<>|=](?:[biufcSU]\d{1,5}|[Mm]8\[\d{0,6}\w{1,2}\])")
+"""Plain elements only: no objects, and no records, whose names numpy would parse."""
+
+
 def _array(content: Any) -> Any:
     """A numpy array; only where the tests have brought numpy in themselves."""
     numpy = sys.modules.get("numpy")
@@ -314,7 +319,7 @@ def _array(content: Any) -> Any:
         raise Malformed("an array, and the tests do not use numpy")
     dtype, shape, flat = content
     count = math.prod(_typed(side, int) for side in shape)
-    if count != len(_typed(flat, list)) or numpy.dtype(_typed(dtype, str)).hasobject:
+    if count != len(_typed(flat, list)) or not _DTYPE.fullmatch(_typed(dtype, str)):
         raise Malformed("an array whose parts do not agree")
     return numpy.array(flat, dtype=dtype).reshape(shape)
 
