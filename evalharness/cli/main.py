@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "judge": ("evalharness.cli.judge", "Let judges judge answers, and pairs of answers."),
     "compare": ("evalharness.cli.compare", "Compare runs sample by sample; no verdict."),
     "gate": ("evalharness.cli.gate", "Decide: READY, NOT_READY, INCONCLUSIVE or INVALID."),
+    "tune": ("evalharness.cli.tune", "Fine-tune a model and gate what it became."),
     "plan": ("evalharness.cli.plan", "Say what a gate takes, before a token is spent."),
     "bless": ("evalharness.cli.bless", "Keep a run as a baseline in git."),
     "report": ("evalharness.cli.report", "Write the reports of runs or gates again."),

@@ -8,6 +8,7 @@ The name of a job's model went by several names in three generations of the API,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from evalharness.clients.calls import fatal, shorten
 from evalharness.clients.settings import ClientSettings
 from evalharness.clients.together import main_url, together_key
 from evalharness.errors import MissingExtra
+from evalharness.records import FailureKind
 
 MODEL_NAMES: Final = (
     "x_model_output_name",
@@ -65,13 +67,13 @@ def open_sdk(settings: ClientSettings) -> Any:  # Any: the SDK is typed in its o
     )
 
 
-def job_model(name: str, settings: ClientSettings) -> str:
+def job_model(asked: str, settings: ClientSettings) -> str:
     """The model that a finished fine-tuning job made, or one of its checkpoints.
 
-    name: `ft-...`, or `ft-...@step-N`.
+    asked: `ft-...`, or `ft-...@step-N`.
     Raises Fatal where the job is unknown, has failed, is not finished, or has no such checkpoint.
     """
-    job, _, step = name.partition(STEP)
+    job, _, step = asked.partition(STEP)
     if step:
         return checkpoint_at(job, step, settings).model
     with open_sdk(settings) as sdk, sdk_errors(f"fine-tuning job {job}"):
@@ -142,17 +144,31 @@ def output_name(job: Any) -> str | None:  # Any: a model of the SDK
 @contextmanager
 def sdk_errors(what: str) -> Iterator[None]:
     """Turn the SDK's errors into Fatal ones: without an answer there is no arm to run."""
-    from together import APIConnectionError, APIStatusError, TogetherError
+    from together import APIConnectionError, APIStatusError, APITimeoutError, TogetherError
 
     try:
         yield
     except APIConnectionError as error:
+        kind: FailureKind = "timeout" if isinstance(error, APITimeoutError) else "connection"
         said = shorten(f"{what}: {error}")
-        raise fatal("connection", said, mend="check the network and the base URL") from error
+        raise fatal(kind, said, mend="check the network and the base URL") from error
     except APIStatusError as error:
-        kind = "auth" if error.status_code in (401, 402, 403) else "bad_request"
+        kind = kind_of_status(error.status_code)
         said = shorten(f"{what}: HTTP {error.status_code}: {error.message}")
-        mend = "check TOGETHER_API_KEY" if kind == "auth" else "check the job's name"
-        raise fatal(kind, said, mend=mend) from error  # type: ignore[arg-type]  # one of two kinds
-    except TogetherError as error:
-        raise fatal("unknown", shorten(f"{what}: {error}")) from error
+        mends = {"auth": "check TOGETHER_API_KEY", "bad_request": "check the job's name"}
+        raise fatal(kind, said, mend=mends.get(kind, "run the command again")) from error
+    except json.JSONDecodeError as error:
+        raise fatal("malformed", shorten(f"{what}: the answer is no JSON: {error}")) from error
+    except (TogetherError, ValueError) as error:  # ValueError: an option that the SDK refuses
+        raise fatal("bad_request", shorten(f"{what}: {error}")) from error
+
+
+def kind_of_status(status: int) -> FailureKind:
+    """What a refusal's number says."""
+    if status in (401, 402, 403):
+        return "auth"
+    if status == 429:
+        return "throttle"
+    if status in (408, 504):
+        return "timeout"
+    return "overload" if status >= 500 else "bad_request"
