@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 Order: TypeAlias = Literal[1, 2]
 Statistic: TypeAlias = Literal["f1", "precision", "recall"]
 
-CHUNK_UNITS: Final = 32_000
-"""Words, answers set beside each of their references, that are counted together; measured best:
-the arrays stay in the processor's cache."""
+CHUNK_CHARACTERS: Final = 200_000
+"""Characters, answers set beside each of their references, that are counted together; measured
+best: the arrays stay in the processor's cache."""
 _GIANT_UNITS: Final = 2_000_000
 _CODE_BITS: Final = 21  # code points are below 2^21
 _PAIR_SHIFT: Final = 2 * _CODE_BITS + 1  # above two codes and the side
@@ -89,39 +89,50 @@ def encode_pairs(
     judged: one entry an item, in order; a reason is written for items without references and for
     those with too many distinct words.  by_line: the lines of the texts will be asked for next.
     """
-    encode = partial(_joined_lines, table) if by_line else table.encode
-    pairs = Pairs([], [], [], [])
+    encode = partial(_joined_lines, table) if by_line else table.encode_all
+    for run in runs(items, judged, absent=NO_TARGET):
+        table.begin()
+        owner_p = [place for place, index in enumerate(run) for _ in items[index].sample.targets]
+        texts = [items[index].text for index in run]
+        texts += [target for index in run for target in items[index].sample.targets]
+        try:
+            codes = encode(texts)
+        except TooManyTokens as error:
+            judged[run[0]] = Unscored(reason=str(error))
+            continue
+        yield Pairs(codes[: len(run)], codes[len(run) :], owner_p, run)
+
+
+def runs(
+    items: Sequence[Item], judged: list[Judged], *, absent: Unscored | None
+) -> Iterator[list[int]]:
+    """Places of items whose texts are counted together; an item longer than a run stands alone.
+
+    judged: written for items that are in no run.  absent: what is said of an item without
+    references; None lets it take part.
+    """
+    run: list[int] = []
     size = 0
     for index, item in enumerate(items):
         targets = item.sample.targets
-        if not targets:
-            judged[index] = NO_TARGET
-            continue
-        if len(targets) > _MOST_REFERENCES:
+        if not targets and absent is not None:
+            judged[index] = absent
+        elif len(targets) > _MOST_REFERENCES:
             judged[index] = Unscored(reason=f"more than {_MOST_REFERENCES:,} references")
-            continue
-        table.begin()
-        try:
-            answer = encode(item.text)
-            references = [encode(target) for target in targets]
-        except TooManyTokens as error:
-            judged[index] = Unscored(reason=str(error))
-            continue
-        pairs.owner_p.extend([len(pairs.answers)] * len(references))
-        pairs.answers.append(answer)
-        pairs.references.extend(references)
-        pairs.items.append(index)
-        size += (len(answer) + 1) * len(references) + sum(map(len, references))
-        if size > CHUNK_UNITS:
-            yield pairs
-            pairs, size = Pairs([], [], [], []), 0
-    if pairs.items:
-        yield pairs
+        else:
+            length = (len(item.text) + 1) * max(1, len(targets)) + sum(map(len, targets))
+            if run and size + length > CHUNK_CHARACTERS:
+                yield run
+                run, size = [], 0
+            run.append(index)
+            size += length
+    if run:
+        yield run
 
 
-def _joined_lines(table: CodeTable, text: str) -> str:
-    """The codes of a text, by way of its lines if it has several."""
-    return "".join(table.encode_lines(text)) if "\n" in text else table.encode(text)
+def _joined_lines(table: CodeTable, texts: Sequence[str]) -> list[str]:
+    """The codes of texts, by way of their lines."""
+    return ["".join(lines) for lines in table.encode_all_lines(texts)]
 
 
 def count_overlap(pairs: Pairs, order: Order) -> Overlap:

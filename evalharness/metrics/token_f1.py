@@ -16,18 +16,23 @@ Scores are fractions; the official scripts print them times 100.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeAlias
 
 from evalharness.contracts import MetricKind
 from evalharness.metrics.base import NO_TARGET, Judged, MeanMetric, choice
-from evalharness.metrics.overlap import CHUNK_UNITS, Pairs, count_overlap
-from evalharness.records import Unscored
+from evalharness.metrics.overlap import Pairs, count_overlap, runs
+from evalharness.records import Item, Unscored
 from evalharness.text.codes import CodeTable, TooManyTokens, squad_table
 
-_VARIANTS: Final = ("v1", "v2", "coqa")
 _NO_ANSWER_HINT: Final = Unscored(
     reason="the sample has no reference answer; if that means unanswerable, say variant: v2"
 )
+_ABSENT: Final = {"v1": _NO_ANSWER_HINT, "v2": None, "coqa": NO_TARGET}
+"""Variant -> what is said of a sample without references."""
+
+Encoded: TypeAlias = tuple[int, str, list[str]]
+"""An item's place in the batch, its answer's codes, and those of the references that count."""
 
 
 class _SquadMetric(MeanMetric):
@@ -37,49 +42,45 @@ class _SquadMetric(MeanMetric):
     """
 
     def __init__(self, *, variant: str = "v1") -> None:
-        self.variant = choice("variant", variant, _VARIANTS)
+        self.variant = choice("variant", variant, tuple(_ABSENT))
         super().__init__(f"squad_{self.variant}" if self.variant != "coqa" else "coqa")
 
     def values(self, items: Sequence[Any]) -> Sequence[Judged]:  # Any: Item
         """One score an answer."""
         table = squad_table()
         judged: list[Judged] = [0.0] * len(items)
-        pending: list[tuple[int, str, list[str]]] = []
-        size = 0
-        for index, item in enumerate(items):
-            targets = item.sample.targets
-            if not targets and self.variant != "v2":
-                judged[index] = _NO_ANSWER_HINT if self.variant == "v1" else NO_TARGET
-                continue
+        for run in runs(items, judged, absent=_ABSENT[self.variant]):
             table.begin()
-            text = item.text
             try:
-                if text in targets and self.variant != "coqa" and table.encode(text):
-                    judged[index] = 1.0  # no other reference can do better
-                    continue
-                answer, references = self.encode(table, text, targets)
+                encoded = self.encoded(run, items, table)
             except TooManyTokens as error:
-                judged[index] = Unscored(reason=str(error))
-                continue
-            pending.append((index, answer, references))
-            size += (len(answer) + 1) * len(references) + sum(map(len, references))
-            if size > CHUNK_UNITS:
-                self.score(pending, judged)
-                pending, size = [], 0
-        self.score(pending, judged)
+                judged[run[0]] = Unscored(reason=str(error))
+            else:
+                self.score(encoded, judged)
         return judged
 
-    def encode(self, table: CodeTable, text: str, targets: Sequence[str]) -> tuple[str, list[str]]:
-        """The answer's and the distinct counting references' codes."""
-        answer = table.encode(text)
+    def encoded(self, run: Sequence[int], items: Sequence[Item], table: CodeTable) -> list[Encoded]:
+        """The answers' and their distinct counting references' codes."""
+        texts = [items[index].text for index in run]
+        texts += [target for index in run for target in items[index].sample.targets]
+        codes = iter(table.encode_all(texts))
+        answers = list(islice(codes, len(run)))
+        return [
+            (index, answer, self.counting(list(islice(codes, len(items[index].sample.targets)))))
+            for index, answer in zip(run, answers, strict=True)
+        ]
+
+    def counting(self, references: list[str]) -> list[str]:
+        """The references that count, each once; for CoQA all, however often."""
         if self.variant == "coqa":
-            return answer, [table.encode(target) for target in targets]
-        references = list(dict.fromkeys([table.encode(target) for target in targets]))
+            return references
+        if len(references) > 1:
+            references = list(dict.fromkeys(references))
         if self.variant == "v2":
             references = [codes for codes in references if codes] or [""]
-        return answer, references
+        return references
 
-    def score(self, pending: Sequence[tuple[int, str, list[str]]], judged: list[Judged]) -> None:
+    def score(self, pending: Sequence[Encoded], judged: list[Judged]) -> None:
         """Write the scores of encoded items, given as (place, answer, references)."""
         raise NotImplementedError
 
@@ -106,7 +107,7 @@ class SquadExactMatch(_SquadMetric):
         if self.variant == "coqa":  # averages of leave-one-out are no longer 0 or 1
             self.kind = "continuous"
 
-    def score(self, pending: Sequence[tuple[int, str, list[str]]], judged: list[Judged]) -> None:
+    def score(self, pending: Sequence[Encoded], judged: list[Judged]) -> None:
         """1 where the answer is one of the references."""
         for index, answer, references in pending:
             if self.variant == "coqa":
@@ -125,7 +126,7 @@ class TokenF1(_SquadMetric):
 
     name = "f1"
 
-    def score(self, pending: Sequence[tuple[int, str, list[str]]], judged: list[Judged]) -> None:
+    def score(self, pending: Sequence[Encoded], judged: list[Judged]) -> None:
         """The F1 of words; only pairs that are neither equal nor empty are counted."""
         pairs = Pairs([], [], [], [])
         known: dict[int, list[float | None]] = {}

@@ -1,31 +1,39 @@
 """Texts as strings of codes: one code point per token, so that comparing words is comparing chars.
 
 Reads: texts.  Gives: code strings, comparable within one generation of a table.
-Depends on: normalize, tokenize, porter.  Knows nothing of metrics.
+Depends on: normalize, tokenize, porter, slots.  Knows nothing of metrics.
 
 Native code compares strings of characters many times faster than lists of words: the longest
-common subsequence of two code strings is that of their words.  A table remembers the codes of
-recent texts, so that several metrics over one batch tokenise it once; its memories are bounded,
-and what they hold changes no result.
+common subsequence of two code strings is that of their words.  Many texts are encoded together by
+array look-up (`slots`).  A table remembers the codes of recent texts, so that several metrics over
+one batch tokenise it once; its memories are bounded, and what they hold changes no result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from evalharness.text.normalize import ARTICLES, squad_spaced
 from evalharness.text.porter import stem_token
 from evalharness.text.tokenize import SPACERS, Spacer, Token
+
+if TYPE_CHECKING:
+    from evalharness.text.slots import WordSlots
+
+Coded = TypeVar("Coded", str, list[str])
 
 MAX_TOKENS: Final = 1 << 14
 """Distinct tokens kept between samples: about 4 MB."""
 MAX_KEPT_LENGTH: Final = 1 << 19
 """Characters of texts whose codes are kept: a batch of 500 answers of 500 characters with theirs,
 about 1 MB."""
-MAX_TEXT_LENGTH: Final = 4096
-"""Longer texts are not kept, so that a few giants cannot fill the memory."""
+BLOCK_LENGTH: Final = 1 << 15
+"""Characters encoded together; measured best: the arrays stay in the processor's cache."""
+FEW_CHARACTERS: Final = 1 << 10
+"""Fewer are encoded word by word, without setting up arrays."""
 KEPT_OVERHEAD: Final = 50
 """What a kept text is counted for beside its length, so that empty ones have a bound too."""
 _SURROGATES: Final = 0xD800
@@ -61,7 +69,7 @@ class CodeTable:
     """Encodes texts with one tokeniser; see the module's header.
 
     fold: token -> the form that it is compared by.  skip: tokens that count for nothing.
-    Call `begin` before each sample: codes of texts encoded since the last `begin` are comparable.
+    Call `begin` before each batch: codes of texts encoded since the last `begin` are comparable.
     """
 
     def __init__(
@@ -74,8 +82,9 @@ class CodeTable:
         self._fold = fold
         self._skip = frozenset(skip)
         self._codes = _Codes(fold, self._skip)
+        self._slots: WordSlots | None = None
         self._texts: dict[str, str] = {}
-        self._lines: dict[str, Sequence[str]] = {}
+        self._lines: dict[str, list[str]] = {}
         self._kept_length = 0
 
     def begin(self) -> None:
@@ -93,6 +102,7 @@ class CodeTable:
         """Forget the texts and the vocabulary: a new generation of codes."""
         self.forget_texts()
         self._codes = _Codes(self._fold, self._skip)
+        self._slots = None
 
     def encode(self, text: str) -> str:
         """One character a token, in order; an empty string for a text without tokens.
@@ -100,37 +110,75 @@ class CodeTable:
         Raises TooManyTokens past 1.1 million distinct words since the last `begin`.
         """
         known = self._texts.get(text)
-        if known is not None:
-            return known
-        codes = "".join(map(self._codes.__getitem__, self._spacer(text).split()))
-        if self._may_keep(text):
-            self._texts[text] = codes
-        return codes
+        return self.encode_all((text,))[0] if known is None else known
 
-    def encode_lines(self, text: str) -> Sequence[str]:
+    def encode_all(self, texts: Sequence[str]) -> list[str]:
+        """`encode` of many texts."""
+        return self._looked_up(texts, self._texts, self._coded)
+
+    def encode_lines(self, text: str) -> list[str]:
         """The codes of each line of a text; together they are `encode(text)`."""
         known = self._lines.get(text)
-        if known is not None:
-            return known
-        code_of = self._codes.__getitem__
-        spaced = self._spacer(text)
-        parts: Sequence[Token] = (
-            spaced.split(b"\n") if isinstance(spaced, bytes) else spaced.split("\n")
-        )
-        lines = ["".join(map(code_of, part.split())) for part in parts]
-        if self._may_keep(text):
-            self._lines[text] = lines
-        return lines
+        return self.encode_all_lines((text,))[0] if known is None else known
 
-    def _may_keep(self, text: str) -> bool:
-        """Make room for one more text; False for one that is too long to be kept."""
-        if len(text) > MAX_TEXT_LENGTH:
-            return False
-        self._kept_length += len(text) + KEPT_OVERHEAD
-        if self._kept_length > MAX_KEPT_LENGTH:
+    def encode_all_lines(self, texts: Sequence[str]) -> list[list[str]]:
+        """`encode_lines` of many texts."""
+        return self._looked_up(texts, self._lines, self._coded_lines)
+
+    def _looked_up(
+        self,
+        texts: Sequence[str],
+        kept: dict[str, Coded],
+        code: Callable[[Sequence[str]], list[Coded]],
+    ) -> list[Coded]:
+        """What is kept of texts, and what `code` makes of the others; those are kept in turn."""
+        fresh = [text for text in dict.fromkeys(texts) if text not in kept]
+        if not fresh:
+            return [kept[text] for text in texts]
+        coded = dict(zip(fresh, code(fresh), strict=True))
+        whole = [coded[text] if text in coded else kept[text] for text in texts]
+        size = sum(map(len, fresh)) + KEPT_OVERHEAD * len(fresh)
+        if self._kept_length + size > MAX_KEPT_LENGTH:
             self.forget_texts()
-            self._kept_length = len(text) + KEPT_OVERHEAD
-        return True
+        if size <= MAX_KEPT_LENGTH:
+            kept.update(coded)
+            self._kept_length += size
+        return whole
+
+    def _coded(self, texts: Sequence[str]) -> list[str]:
+        return self._coded_words([self._spacer(text) for text in texts])
+
+    def _coded_lines(self, texts: Sequence[str]) -> list[list[str]]:
+        lines = [split_lines(self._spacer(text)) for text in texts]
+        coded = iter(self._coded_words([line for one in lines for line in one]))
+        return [list(islice(coded, len(one))) for one in lines]
+
+    def _coded_words(self, spaced: Sequence[Token]) -> list[str]:
+        """The code strings of spaced texts, block by block."""
+        coded: list[str] = []
+        start = size = 0
+        for place, one in enumerate(spaced, 1):
+            size += len(one)
+            if size > BLOCK_LENGTH:
+                coded += self._coded_block(spaced[start:place], size)
+                start, size = place, 0
+        return coded + self._coded_block(spaced[start:], size)
+
+    def _coded_block(self, spaced: Sequence[Token], size: int) -> list[str]:
+        words = [one for one in spaced if isinstance(one, bytes) and b"\0" not in one]
+        if size < FEW_CHARACTERS or len(words) < len(spaced):
+            code_of = self._codes.__getitem__
+            return ["".join(map(code_of, one.split())) for one in spaced]
+        if self._slots is None:
+            from evalharness.text.slots import WordSlots
+
+            self._slots = WordSlots(self._codes.__getitem__)
+        return self._slots.encode(words)
+
+
+def split_lines(spaced: Token) -> Sequence[Token]:
+    """The lines of a spaced text, which end at line feeds and nowhere else."""
+    return spaced.split(b"\n") if isinstance(spaced, bytes) else spaced.split("\n")
 
 
 @cache

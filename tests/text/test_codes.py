@@ -78,16 +78,17 @@ def test_texts_kept_are_bounded_in_number_and_length():
     table = CodeTable(spaced_words)
     for place in range(codes_module.MAX_KEPT_LENGTH // codes_module.KEPT_OVERHEAD + 10):
         table.encode(f"text {place % 7} {place}")
-    table.encode("x" * (codes_module.MAX_TEXT_LENGTH + 1))
     assert len(table._texts) <= codes_module.MAX_KEPT_LENGTH // codes_module.KEPT_OVERHEAD
-    assert max(map(len, table._texts)) <= codes_module.MAX_TEXT_LENGTH
+    giant = "x y " * codes_module.MAX_KEPT_LENGTH
+    assert len(table.encode(giant)) == 2 * codes_module.MAX_KEPT_LENGTH
+    assert giant not in table._texts
 
 
 def test_lines_kept_are_bounded_too():
     table = CodeTable(spaced_words)
     for place in range(codes_module.MAX_KEPT_LENGTH // codes_module.KEPT_OVERHEAD + 10):
         table.encode_lines(f"text\n{place}")
-    table.encode_lines("y\n" * codes_module.MAX_TEXT_LENGTH)
+    table.encode_lines("y\n" * codes_module.MAX_KEPT_LENGTH)
     assert len(table._lines) <= codes_module.MAX_KEPT_LENGTH // codes_module.KEPT_OVERHEAD
 
 
@@ -104,6 +105,44 @@ def test_more_words_than_code_points_are_refused():
     assert table.encode("5") == "x"
     with pytest.raises(TooManyTokens, match="1,100,000"):
         table.encode("one word more")
+
+
+LONG = st.text(alphabet="abcdefgh", min_size=9, max_size=20)
+SHORT = st.text(alphabet="ab", min_size=1, max_size=3)
+
+
+@given(st.lists(st.lists(st.one_of(SHORT, LONG), max_size=30).map(" ".join), max_size=12))
+def test_many_texts_encoded_together_have_the_codes_of_each_alone(texts):
+    together, alone = CodeTable(SPACERS["ascii"]), CodeTable(SPACERS["ascii"])
+    padded = [f"{text} {'filler ' * 150}" for text in texts]  # past FEW_CHARACTERS: by arrays
+    for _ in range(2):  # new words, then known ones
+        codes = together.encode_all(padded)
+        together.forget_texts()
+        words = [word for text in padded for word in tokens(text, "ascii")]
+        one_by_one = "".join(alone.encode(word.decode()) for word in words)
+        assert len("".join(codes)) == len(one_by_one)
+        assert len(set(zip("".join(codes), one_by_one, strict=True))) == len(set(one_by_one))
+        assert [len(tokens(text, "ascii")) for text in padded] == list(map(len, codes))
+
+
+def test_more_words_than_slots_keep_their_own_codes():
+    table = CodeTable(SPACERS["ascii"])
+    text = " ".join(f"word{number}" for number in range(100_000))
+    first = table.encode(text)
+    assert len(set(first)) == 100_000
+    table.forget_texts()
+    assert table.encode(text) == first
+
+
+def test_words_that_differ_past_a_nul_or_past_sixteen_bytes_differ():
+    table = squad_table()
+    table.forget_all()
+    filler = "word " * 300
+    long = "x" * 16
+    pairs = [("a\0", "a\0\0"), (long, f"{long}y"), (f"{long}y", f"{long}z"), ("y\0", "y")]
+    for one, other in pairs:
+        first, second = table.encode_all([filler + one, filler + other])
+        assert first[-1] != second[-1]
 
 
 def test_tables_are_shared_by_name():
