@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: help demo test check format bench simulate soak clean
+.PHONY: help demo ladder test check format bench simulate soak clean
 
 help:            ## show this
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,6 +26,13 @@ $(VENV)/dev: $(VENV)/base
 
 demo: $(VENV)/base   ## two verdicts on recorded outputs of real models, offline
 	@$(BIN)/python examples/demo.py
+
+$(VENV)/local: $(VENV)/base
+	$(PIP) install -qq -c constraints.txt -e '.[local,rag]'
+	@touch $@
+
+ladder: $(VENV)/local   ## train a tiny model, gate it live against prompt, examples, passages
+	@$(BIN)/python examples/tiny_lora/ladder.py
 
 test: $(VENV)/dev   ## lint, types, tests
 	@$(MAKE) --no-print-directory check

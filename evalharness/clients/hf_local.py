@@ -61,6 +61,11 @@ def open_hf(model: str, settings: ClientSettings) -> HFClient:
         base = adapter_base(Path(path))
         if base is not None:
             path, adapter = base, path
+    if not Path(path).is_dir() and (path.startswith((".", "/")) or path.count("/") > 1):
+        raise SpecError(
+            f"no folder '{path}' to take the model from",
+            mend="check the path, or train and save the model there first",
+        )
     if adapter is not None and adapter_base(Path(adapter)) is None:
         raise SpecError(f"no adapter in '{adapter}'", mend="give a folder with adapter_config.json")
     place = Place(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,8 +70,11 @@ def require_file(path: Path) -> None:
         folder = path.parent
         beside = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
         near = did_you_mean(path.name, beside)
-        mend = near or "check the path, or give another file with --data PATH"
-        raise DataError("no such file", where=str(path), mend=mend)
+        mend = near or (
+            "check the path: one that a YAML file names starts from that file's folder; "
+            "--data PATH gives another held-out file"
+        )
+        raise DataError("no such file", where=os.path.normpath(path), mend=mend)
 
 
 def open_bytes(path: Path) -> io.BufferedReader:

@@ -1,10 +1,11 @@
 """Train a tiny model, LoRA-tune it twice, and record all three arms on the `facts` suite.
 
 Reads: train.jsonl and heldout.jsonl of the suite.
-Gives: OUT/base, OUT/tuned, OUT/undertrained (model and adapters) and the arms' recordings.
+Gives: OUT/base, OUT/tuned, OUT/undertrained (model and adapters), OUT/world.jsonl (what the base
+was taught, as documents to look up) and the arms' recordings.
 Depends on: tiny_model.  Needs the extra `local` (torch, transformers, peft).
 
-    python examples/tiny_lora/train.py --out runs/tiny_lora
+    python examples/tiny_lora/train.py --out runs/tiny_lora [--recordings none]
 """
 
 from __future__ import annotations
@@ -98,13 +99,15 @@ def read_world(suite: Path, questions: int | None = None) -> World:
     )
 
 
+def sentence(fact: Fact) -> str:
+    """A fact as the base tells it: "cave is the home of Gegin."."""
+    return f"{fact.value} is the {fact.attribute} of {fact.entity}."
+
+
 def base_lessons(world: World) -> list[Lesson]:
     """Every fact of the world, asked in every way and answered with a whole sentence."""
     return [
-        Lesson(
-            template.format(entity=fact.entity),
-            f"{fact.value} is the {fact.attribute} of {fact.entity}.",
-        )
+        Lesson(template.format(entity=fact.entity), sentence(fact))
         for fact in world.train + world.heldout
         for template in world.phrasings[fact.attribute]
     ]
@@ -129,6 +132,12 @@ def train_base(world: World, course: Course, out: Path) -> None:
     tokenizer.save_pretrained(out / "base")
     size = sum(weight.numel() for weight in model.parameters())
     print(f"base: {size:,} parameters, {course.steps} steps, loss {loss:.4f}")
+
+
+def write_documents(world: World, path: Path) -> None:
+    """Every fact of the world as a document of one sentence, for the arm that looks things up."""
+    rows = [{"id": fact.id, "text": sentence(fact)} for fact in world.train + world.heldout]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def load_base(out: Path) -> LlamaForCausalLM:
@@ -215,7 +224,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/tiny_lora"), help="models go here")
     parser.add_argument("--suite", type=Path, default=SUITE, help="folder of the facts suite")
-    parser.add_argument("--recordings", type=Path, help="recordings go here (OUT/recordings)")
+    parser.add_argument(
+        "--recordings", type=Path, help="recordings go here (OUT/recordings), or `none`"
+    )
     parser.add_argument("--questions", type=int, help="a smaller world: so many held-out questions")
     parser.add_argument("--base-steps", type=int, default=BASE.steps)
     return parser.parse_args(arguments)
@@ -224,15 +235,28 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, tune, record, and print what each arm reached."""
     options = parse(arguments)
-    torch.set_num_threads(1)  # one thread gives the same sums on every machine, and is faster here
+    prepare()
+    world = read_world(options.suite, options.questions)
+    options.out.mkdir(parents=True, exist_ok=True)
+    train_base(world, replace(BASE, steps=options.base_steps), options.out)
+    write_documents(world, options.out / "world.jsonl")
+    for name, adapter in ADAPTERS.items():
+        train_adapter(world, name, adapter, options.out)
+    if str(options.recordings) != "none":
+        record_all(world, options)
+
+
+def prepare() -> None:
+    """One thread and fixed algorithms: the same sums everywhere, and faster at this size."""
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(mode=True)
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    world = read_world(options.suite, options.questions)
-    train_base(world, replace(BASE, steps=options.base_steps), options.out)
-    for name, adapter in ADAPTERS.items():
-        train_adapter(world, name, adapter, options.out)
+
+
+def record_all(world: World, options: argparse.Namespace) -> None:
+    """Ask every arm, write its recording, and print what it reached."""
     replies = record(world, ("base", *ADAPTERS), options.out)
     folder = options.recordings or options.out / "recordings"
     for name, each in replies.items():
