@@ -191,6 +191,8 @@ class Completion(Record, frozen=True, kw_only=True):
     provenance: Provenance = Provenance()
 
     def __post_init__(self) -> None:
+        if self.latency_s is self.ttft_s is self.cost_usd is None:
+            return  # most recordings: one test an answer instead of three
         require_finite(
             "Completion", latency_s=self.latency_s, ttft_s=self.ttft_s, cost_usd=self.cost_usd
         )
