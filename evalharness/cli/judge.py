@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from evalharness.cli.options import GENERATING, Output, taking
 from evalharness.cli.progress import showing_progress
 from evalharness.errors import SpecError, UsageError
 from evalharness.stages.options import RunOptions
+
+if TYPE_CHECKING:
+    from evalharness.stages.tournament import Standing
 
 
 @click.command(name="judge")
@@ -19,11 +24,14 @@ def command(suite: str, answers: tuple[str, ...], options: RunOptions, output: O
 
     Give several runs and preference judges compare every two of them.
     """
+    import msgspec
+
     from evalharness.cli.show import print_runs
     from evalharness.spec.locate import find_suite
     from evalharness.spec.read import read_suite
     from evalharness.stages.arms import distinct, resolve
     from evalharness.stages.execute import execute
+    from evalharness.stages.tournament import tournament
 
     spec = read_suite(find_suite(suite))
     if not spec.judges:
@@ -41,5 +49,40 @@ def command(suite: str, answers: tuple[str, ...], options: RunOptions, output: O
             )
     with showing_progress(quiet=output.quiet) as report:
         folders = execute(spec, arms, options, report)
-    print_runs(folders, as_json=output.as_json)
+        standings = tournament(spec, folders, options, report) if len(folders) > 1 else []
+    if not standings:
+        print_runs(folders, as_json=output.as_json)
+    elif output.as_json:
+        click.echo(msgspec.json.encode(standings))
+    else:
+        for standing in standings:
+            _print(standing)
     return 0
+
+
+def _print(standing: Standing) -> None:
+    """One judge's win rates and ratings."""
+    click.echo(f"{standing.judge}, by {standing.by}")
+    width = max(len(one.candidate) + len(one.baseline) for one in standing.pairs) + 4
+    for one in standing.pairs:
+        line = f"  {one.candidate} vs {one.baseline}".ljust(width + 4)
+        if one.win_rate is None:
+            click.echo(f"{line}  undetermined: {one.reason}")
+            continue
+        line += f"  wins {one.win_rate:.1%}"
+        if one.lower is not None and one.upper is not None:
+            line += f" [{one.lower:.1%}, {one.upper:.1%}]"
+        if one.standard_error is not None:
+            line += f"  se {one.standard_error:.1%}"
+        if one.length_controlled is not None:
+            line += f"  at equal length {one.length_controlled:.1%}"
+        if one.flip_rate is not None:
+            line += f"  flips {one.flip_rate:.1%}"
+        click.echo(f"{line}  ties {one.ties} of {one.n}")
+    for place in standing.ratings:
+        click.echo(
+            f"  {place.elo:6.0f}  [{place.lower:.0f}, {place.upper:.0f}]  {place.arm}"
+            "  (Bradley-Terry)"
+        )
+    for note in standing.notes:
+        click.echo(f"  note: {note}")

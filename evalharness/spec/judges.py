@@ -20,8 +20,12 @@ from evalharness.spec.suite import JudgeSpec, MetricSpec, Suite
 
 FACTUALITY: Final = {"correct": 1.0, "partly": 0.5, "wrong": 0.0}
 """What a factuality judge may say, and what it is worth."""
-PAIR_LABELS: Final = ("", "_flip_rate", "_first_rate", "_length_controlled")
-"""What stands behind a preference judge's name in the results of a pair of arms."""
+PAIR_METRICS: Final = {
+    "": "win_rate",
+    "_flip_rate": "flip_rate",
+    "_length_controlled": "length_controlled_win_rate",
+}
+"""What stands behind a preference judge's name in the results of a pair of arms -> its metric."""
 
 
 def spread_judges(raw: dict[str, Any]) -> None:  # Any: YAML, not yet checked
@@ -174,5 +178,17 @@ def pair_labels(suite: Suite) -> set[str]:
         judge.name + ending
         for judge in suite.judges
         if judge.kind == "preference"
-        for ending in PAIR_LABELS
+        for ending in PAIR_METRICS
     }
+
+
+def pair_metrics(judge: JudgeSpec) -> Iterator[MetricSpec]:
+    """The metrics that a preference judge brings; people are not asked in two orders."""
+    options: JsonObject = {
+        "judge": judge.name,
+        "by": judge.model or "people",
+        "asked": judge_digest(judge),
+    }
+    for ending, name in PAIR_METRICS.items():
+        if judge.model is not None or name != "flip_rate":
+            yield MetricSpec(name=name, options=options, label=judge.name + ending)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from evalharness.clients.stack import Shared
 from evalharness.errors import SpecError, StoreError, UsageError
 from evalharness.results import Invalid
 from evalharness.spec.locate import find_suite, roots
@@ -96,10 +97,16 @@ def resolve_baseline(reference: str, *, suite: str, out: Path) -> Arm:
 
 
 def execute_with_blessed(
-    suite: Suite, arms: Sequence[Arm], options: RunOptions, report: Report
+    suite: Suite,
+    arms: Sequence[Arm],
+    options: RunOptions,
+    report: Report,
+    *,
+    shared: Shared | None = None,
 ) -> list[RunFolder]:
     """As `execute`; blessed arms are taken as they are, neither asked nor scored again."""
-    done = iter(execute(suite, [arm for arm in arms if arm.blessed is None], options, report))
+    asked = [arm for arm in arms if arm.blessed is None]
+    done = iter(execute(suite, asked, options, report, shared=shared))
     return [arm.run if arm.blessed and arm.run else next(done) for arm in arms]
 
 

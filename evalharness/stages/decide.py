@@ -21,6 +21,7 @@ from evalharness.spec.suite import Policy, Suite
 from evalharness.stages.arms import Arm, distinct, resolve, resolve_all
 from evalharness.stages.blessed import execute_with_blessed, resolve_baseline, stale
 from evalharness.stages.compare import compare_tables
+from evalharness.stages.duelling import Duels
 from evalharness.stages.integrity import sandbox_stamps
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
@@ -72,6 +73,7 @@ class _Judged:
     n_paired: list[int] = field(default_factory=list)
     accounts: list[tuple[Evidence, Allowance]] = field(default_factory=list)
     stamps: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
@@ -110,6 +112,7 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
         gates=gates,
         comparisons=tuple(row for part in judged for row in part.comparisons),
         invalid=invalid,
+        warnings=tuple(warning for part in judged for warning in part.warnings),
         hashes=_hashes(suites, judged, options),
         reproduce=request.reproduce,
         volatile=_volatile(started, options),
@@ -137,11 +140,12 @@ def compare_runs(
     baseline = resolve_baseline(references[0], suite=suite.name, out=options.out)
     candidates = resolve_all(references[1:], options, suite=suite.name)
     arms = distinct([baseline, *candidates])
-    folders = execute_with_blessed(suite, arms, options, report)
+    duels = Duels(suite, options, report)
+    folders = execute_with_blessed(suite, arms, options, report, shared=duels.shared)
     tables = [read_marks(folder.marks_path) for folder in folders]
     rows: list[ComparisonRow] = []
-    for arm, table in zip(arms[1:], tables[1:], strict=True):
-        pairing = pair(tables[0], table)
+    for arm, folder, table in zip(arms[1:], folders[1:], tables[1:], strict=True):
+        pairing = pair(*duels.judged((tables[0], table), (folders[0], folder)))
         rows += compare_tables(
             pairing,
             suite=suite,
@@ -153,6 +157,7 @@ def compare_runs(
         kind="compare",
         arms=tuple(_arms_of(suite, arms, folders, options.out, baselines=1)),
         comparisons=tuple(rows),
+        warnings=tuple(duels.warnings),
         hashes={f"{suite.name}.suite": suite.sha256},
         reproduce=f"evalharness compare {' '.join(references)} --suite {suite.name}",
         volatile=_volatile(started, options),
@@ -209,7 +214,8 @@ def _judge_suite(
     ]
     candidates = resolve_all(request.candidates, options, suite=suite.name)
     arms = distinct([*baselines, *candidates])
-    folders = execute_with_blessed(suite, arms, options, report)
+    duels = Duels(suite, options, report)
+    folders = execute_with_blessed(suite, arms, options, report, shared=duels.shared)
     tables = [read_marks(folder.marks_path) for folder in folders]
     count = len(request.baselines)
     judged = _Judged(suite, list(_arms_of(suite, arms, folders, options.out, baselines=count)))
@@ -224,9 +230,10 @@ def _judge_suite(
         spent = msgspec.structs.replace(
             suite, policy=msgspec.structs.replace(suite.policy, alpha=allowed.alpha)
         )
-        for baseline, table in zip(arms[:count], tables[:count], strict=True):
-            names = (baseline.name, arms[place].name)
-            _judge_pair(spent, (table, tables[place]), names, options, judged)
+        for number, baseline in enumerate(arms[:count]):
+            both = duels.judged((tables[number], tables[place]), (folders[number], folders[place]))
+            _judge_pair(spent, both, (baseline.name, arms[place].name), options, judged)
+    judged.warnings.extend(duels.warnings)
     return judged
 
 

@@ -51,16 +51,23 @@ class Opened:
 
 
 def execute(
-    suite: Suite, arms: Sequence[Arm], options: RunOptions, report: Report
+    suite: Suite,
+    arms: Sequence[Arm],
+    options: RunOptions,
+    report: Report,
+    *,
+    shared: Shared | None = None,
 ) -> list[RunFolder]:
     """Run what is missing of every arm, score it, and give the folders in the arms' order.
+
+    shared: one budget and one set of rate limits with whatever else the command asks.
 
     Raises UsageError, SpecError, DataError, ClientError, BudgetExceeded, WriteError; whatever was
     answered before stays journalled and the same call resumes.
     """
     check_scoring(suite)
     fresh = [arm for arm in arms if arm.run is None]
-    shared = Shared()
+    shared = shared or Shared()
     opened = [open_arm(suite, arm, options, shared) for arm in fresh]
     known = [arm.run.manifest().identity for arm in arms if arm.run is not None]
     refuse_self_judging(suite, [*known, *(item.plan.identity for item in opened)])

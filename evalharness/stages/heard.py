@@ -138,15 +138,13 @@ class Hearing:
         for judge, by_unit in self._labels.items():
             for rating in by_unit.get((sample.id, repeat), ()):
                 if rating.is_about(self.arm, answer_sha256(text)):
-                    evidence[f"{judge}/human/{rating.annotator}"] = _label(rating)
+                    name = f"{judge}/human/{rating.annotator}"
+                    evidence[name] = human_judgement(rating.score, rating.annotator, rating.reason)
         return evidence
 
 
-def _label(rating: Rating) -> Judgement:
+def human_judgement(score: float, who: str, reason: str = "") -> Judgement:
     """A person's label as a judgement."""
-    said = Completion(text=f"{rating.score:g}", provenance=Provenance(source="recorded"))
-    return Judgement(
-        judge=f"human/{rating.annotator}",
-        outcome=Answered(completion=said),
-        parsed={"score": rating.score, "reason": rating.reason},
-    )
+    said = Completion(text=f"{score:g}", provenance=Provenance(source="recorded"))
+    parsed = {"score": score, "reason": reason}
+    return Judgement(judge=f"human/{who}", outcome=Answered(completion=said), parsed=parsed)

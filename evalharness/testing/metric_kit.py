@@ -45,6 +45,14 @@ _KINDS: Final = ("binary", "continuous", "count", "corpus", "ordered", "refit")
 _SCALES: Final = ("fraction", "points", "seconds", "usd", "tokens", "count", "plain")
 _TOLERANCE: Final = 1e-9
 
+_SAID: Final = {
+    "judgement": {"score": 1},
+    "judgement/first": {"score": 1},
+    "judgement/second": {"score": 0},
+    "judgement/human/kit": {"score": 1},
+}
+"""What the kit's judges say of every answer."""
+
 HOSTILE_TEXTS: Final = (
     "",
     " ",
@@ -161,9 +169,10 @@ def item_of(text: str, targets: Sequence[str], *, name: str = "s") -> Item:
         text=text,
         evidence={
             "execution": Execution(task=name, program_sha256="0" * 64, status=status),
-            "judgement": Judgement(
-                judge="kit", outcome=Answered(completion=completion), parsed={"score": 1}
-            ),
+            **{
+                where: Judgement(judge="kit", outcome=Answered(completion=completion), parsed=said)
+                for where, said in _SAID.items()
+            },
         },
     )
 

@@ -27,7 +27,7 @@ KEYS: Final[dict[Kind, str]] = {
 }
 """The key of the JSON object that holds the verdict."""
 PREFERENCES: Final = {"a": 1.0, "b": 0.0, "tie": 0.5}
-"""What a judge of two may say, as the first answer's share of the win."""
+"""What a judge of two may say, as the first answer's share of the win; a number is the share."""
 PATTERN_TIMEOUT_S: Final = 1.0
 MOST_OBJECTS: Final = 2000
 """Opening braces looked at: a reply of nothing but braces must not cost a second."""
@@ -111,6 +111,8 @@ def _score(said: object, shape: Shape) -> float:
         if word not in ("true", "false", "yes", "no"):
             raise Unreadable(f"neither true nor false: {_shown(said)}")
         return 1.0 if word in ("true", "yes") else 0.0
+    if shape.kind == "preference" and isinstance(said, int | float):
+        return _number(said, shape)
     choices = PREFERENCES if shape.kind == "preference" else shape.choices
     if choices:
         word = str(said).strip().strip(".\"'").lower()
