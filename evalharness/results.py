@@ -18,6 +18,7 @@ from evalharness.records import (
     Record,
     VerdictState,
 )
+from evalharness.standings import Standings
 
 
 class Volatile(Record, frozen=True, kw_only=True):
@@ -211,6 +212,7 @@ class GateFile(Record, frozen=True, kw_only=True):
     verdict: VerdictFacts | None = None
     gates: tuple[GateRow, ...] = ()
     comparisons: tuple[ComparisonRow, ...] = ()
+    standings: Standings = Standings()
     invalid: tuple[Invalid, ...] = ()
     warnings: tuple[str, ...] = ()
     hashes: dict[str, str] = {}
@@ -331,6 +333,7 @@ class Facts(Record, frozen=True, kw_only=True):
     arms: tuple[ArmFacts, ...]
     gates: tuple[GateRow, ...] = ()
     comparisons: tuple[ComparisonRow, ...] = ()
+    standings: Standings = Standings()
     flips: tuple[Flip, ...] = ()
     invalid: tuple[Invalid, ...] = ()
     warnings: tuple[str, ...] = ()

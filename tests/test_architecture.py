@@ -17,6 +17,7 @@ FLOORS = {
     "version": 1,
     "records": 2,
     "results": 2,
+    "standings": 2,
     "stats": 2,
     "contracts": 3,
     "sandbox": 3,

@@ -31,6 +31,7 @@ def contract_json(facts: Facts, reports: Mapping[str, str]) -> str:
     elif facts.kind == "compare":
         shaped = {
             "comparisons": [comparison_json(row) for row in facts.comparisons],
+            "standings": msgspec.to_builtins(facts.standings),
             "invalid": [msgspec.to_builtins(reason) for reason in facts.invalid],
             "warnings": list(facts.warnings),
             "reports": dict(reports),
@@ -107,6 +108,7 @@ def gate_json(facts: Facts, reports: Mapping[str, str]) -> dict[str, Json]:
         "why": list(verdict.why) if verdict else [],
         "stamps": list(verdict.stamps) if verdict else [],
         "gates": [gate_row_json(row) for row in facts.gates],
+        "standings": msgspec.to_builtins(facts.standings),
         "invalid": [msgspec.to_builtins(reason) for reason in facts.invalid],
         "warnings": list(facts.warnings),
         "reports": dict(reports),

@@ -47,7 +47,12 @@ def build_facts(folder: Path, *, out: Path) -> Facts:
         return _run_facts(RunFolder(folder))
     gate = read_json(folder / "gate.json", GateFile)
     arms = tuple(
-        ArmFacts(name=arm.name, role=arm.role, summary=RunFolder(out / arm.run).summary())
+        ArmFacts(
+            name=arm.name,
+            role=arm.role,
+            summary=RunFolder(out / arm.run).summary(),
+            rung=RunFolder(out / arm.run).manifest().rung,
+        )
         for arm in gate.arms
     )
     return Facts(
@@ -57,6 +62,7 @@ def build_facts(folder: Path, *, out: Path) -> Facts:
         arms=arms,
         gates=gate.gates,
         comparisons=gate.comparisons,
+        standings=gate.standings,
         flips=tuple(_all_flips(gate, out)),
         invalid=gate.invalid,
         warnings=tuple(dict.fromkeys([*gate.warnings, *_warnings(arms)])),
@@ -72,7 +78,7 @@ def _run_facts(run: RunFolder) -> Facts:
         kind="run",
         title=f"{summary.suite}: {summary.arm}",
         verdict=None,
-        arms=(ArmFacts(name=summary.arm, role="arm", summary=summary),),
+        arms=(ArmFacts(name=summary.arm, role="arm", summary=summary, rung=manifest.rung),),
         warnings=summary.warnings,
         reproduce=f"evalharness run {summary.suite} --model {manifest.reference}",
         hashes=summary.fingerprints,

@@ -23,6 +23,7 @@ from evalharness.report.arms import (
 )
 from evalharness.report.numbers import Medium
 from evalharness.report.reasons import why
+from evalharness.report.standing_words import standing_lines
 from evalharness.report.wording import (
     STATE_SENTENCE,
     Reading,
@@ -134,6 +135,12 @@ def results(facts: Facts) -> list[str]:
             f"({numbers.level(facts.verdict.alpha)} intervals); the verdict uses them, "
             "never the point estimates."
         )
+    parts.append(
+        _bullets(
+            f"**{prose(name)}:** {prose(told)}"
+            for name, told in standing_lines(facts, Medium.PAGE)
+        )
+    )
     parts += [f"**{prose(name)}:** {prose(told)}" for name, told in failed_lines(facts)]
     return parts + _comparisons(facts)
 

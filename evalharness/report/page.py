@@ -28,6 +28,7 @@ from evalharness.report.explorer import Explorer, build_explorer
 from evalharness.report.forest import render_forest_row
 from evalharness.report.numbers import Medium
 from evalharness.report.reasons import against, why
+from evalharness.report.standing_words import standing_lines
 from evalharness.report.wording import (
     STATE_SENTENCE,
     Reading,
@@ -154,6 +155,7 @@ class Page:
     groups: tuple[Group, ...]
     level: str
     answered: str
+    standings: tuple[tuple[str, str], ...]
     scoreboards: tuple[Scoreboard, ...]
     fronts: tuple[tuple[str, str], ...]
     panels: tuple[Panel, ...]
@@ -196,6 +198,7 @@ def build_page(facts: Facts) -> Page:
         groups=groups,
         level=numbers.level(verdict.alpha) if verdict else "",
         answered=answered_line(facts),
+        standings=tuple(standing_lines(facts, Medium.PAGE)),
         scoreboards=scoreboards(facts),
         fronts=fronts(facts),
         panels=panels(facts),

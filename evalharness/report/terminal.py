@@ -18,6 +18,7 @@ from evalharness.report import clean, numbers
 from evalharness.report.arms import by_slice, failed_lines, gated_metrics, read_metric, spent_line
 from evalharness.report.numbers import Medium
 from evalharness.report.reasons import why
+from evalharness.report.standing_words import standing_lines
 from evalharness.report.wording import (
     Reading,
     headline,
@@ -229,6 +230,8 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
 
 def _foot(facts: Facts, width: int, see: str | None) -> list[str]:
     lines: list[str] = []
+    for name, told in standing_lines(facts, Medium.TERMINAL):
+        lines += _folded(name, told, width)
     for name, told in failed_lines(facts):
         lines += _folded(name, told, width)
     for warning in facts.warnings:

@@ -237,6 +237,7 @@ class Baseline(Record, frozen=True, kw_only=True):
 
     model: what `--model` would take (`provider/name`, a recording's path).
     prompt and generation: instead of the suite's own, where given.
+    rung: the kind of step on the ladder that reports call it ("LoRA"); else told from the prompt.
     """
 
     name: str
@@ -247,6 +248,7 @@ class Baseline(Record, frozen=True, kw_only=True):
     price: PriceSpec | None = None
     options: JsonObject = {}
     outputs: dict[str, str] = {}
+    rung: str = ""
     base: str = ""
 
 

@@ -45,6 +45,7 @@ class Arm:
     price: PriceSpec | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
+    rung: str = ""
     base: Path | None = None
     where: str = ""
 
@@ -139,6 +140,7 @@ def _from_baseline(baseline: Baseline, path: Path, reference: str) -> Arm:
         price=baseline.price,
         options=options,
         outputs=baseline.outputs,
+        rung=baseline.rung,
         base=Path(baseline.base),
         where=str(path),
     )

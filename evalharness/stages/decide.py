@@ -35,6 +35,7 @@ from evalharness.stages.spending import (
     evidence_of,
     write_down,
 )
+from evalharness.stages.standing import Placed, SuiteStanding, stand_suite, standings
 from evalharness.stages.verdict import judge, verdict
 from evalharness.store.keys import derive_seed, sha256_of
 from evalharness.store.marks import MarkTable, read_marks
@@ -73,6 +74,7 @@ class _Judged:
     n_paired: list[int] = field(default_factory=list)
     accounts: list[tuple[Evidence, Allowance]] = field(default_factory=list)
     stamps: list[str] = field(default_factory=list)
+    standing: list[SuiteStanding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -93,10 +95,11 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
     judged = [_judge_suite(suite, request, options, report) for suite in suites]
     gates = tuple(row for part in judged for row in part.gates)
     invalid = tuple(reason for part in judged for reason in part.invalid)
+    alpha = min(allowed.alpha for part in judged for _, allowed in part.accounts)
     decided = verdict(
         gates,
         invalid,
-        alpha=min(allowed.alpha for part in judged for _, allowed in part.accounts),
+        alpha=alpha,
         n_paired=min((n for part in judged for n in part.n_paired), default=0),
         stamps=_stamps(request, judged),
     )
@@ -111,6 +114,7 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
         verdict=decided,
         gates=gates,
         comparisons=tuple(row for part in judged for row in part.comparisons),
+        standings=standings([one for part in judged for one in part.standing], gates, alpha=alpha),
         invalid=invalid,
         warnings=tuple(warning for part in judged for warning in part.warnings),
         hashes=_hashes(suites, judged, options),
@@ -152,11 +156,18 @@ def compare_runs(
             names=(arms[0].name, arm.name),
             seed=options.seed or 0,
         )
+    placed = [
+        Placed(arm.name, "arm", table, folder)
+        for arm, table, folder in zip(arms, tables, folders, strict=True)
+    ]
     file = GateFile(
         gate="",
         kind="compare",
         arms=tuple(_arms_of(suite, arms, folders, options.out, baselines=1)),
         comparisons=tuple(rows),
+        standings=standings(
+            [stand_suite(suite, placed, (), (), seed=options.seed or 0)], (), alpha=alpha
+        ),
         warnings=tuple(duels.warnings),
         hashes={f"{suite.name}.suite": suite.sha256},
         reproduce=f"evalharness compare {' '.join(references)} --suite {suite.name}",
@@ -234,6 +245,16 @@ def _judge_suite(
             both = duels.judged((tables[number], tables[place]), (folders[number], folders[place]))
             _judge_pair(spent, both, (baseline.name, arms[place].name), options, judged)
     judged.warnings.extend(duels.warnings)
+    least = min((allowed.alpha for _, allowed in judged.accounts), default=suite.policy.alpha)
+    spent = msgspec.structs.replace(
+        suite, policy=msgspec.structs.replace(suite.policy, alpha=least)
+    )
+    placed = [
+        Placed(arm.name, "baseline" if number < count else "candidate", table, folder)
+        for number, (arm, table, folder) in enumerate(zip(arms, tables, folders, strict=True))
+    ]
+    seed = options.seed if options.seed is not None else (suite.generation.seed or 0)
+    judged.standing.append(stand_suite(spent, placed, judged.gates, judged.invalid, seed=seed))
     return judged
 
 

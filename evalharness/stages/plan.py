@@ -23,6 +23,7 @@ from evalharness.spec.read import digest
 from evalharness.spec.suite import DataSpec, GenerationSpec, Suite
 from evalharness.stages.arms import Arm
 from evalharness.stages.options import RunOptions
+from evalharness.stages.rungs import rung_of
 from evalharness.store.keys import derive_seed, request_key, sha256_of, unit_hash
 from evalharness.store.runs import Manifest, RunFolder, open_run
 
@@ -129,6 +130,7 @@ def make_plan(
         shard=f"{options.shard[0]}/{options.shard[1]}" if options.shard else None,
         reference=arm.reference,
         session=options.session,
+        rung=rung_of(suite, arm, identity),
     )
     return Plan(
         suite=suite,

@@ -29,7 +29,7 @@ class Manifest(Record, frozen=True, kw_only=True):
 
     data: where the samples came from.  fingerprints: sha256 by name (data, prompt, generation,
     client), equal for two runs that ask the same questions of the same model.
-    notes: what was noticed while asking, for the report.
+    notes: what was noticed while asking, for the report.  rung: the kind of step on the ladder.
     """
 
     run: str
@@ -44,6 +44,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     reference: str = ""
     session: str = ""
     notes: tuple[str, ...] = ()
+    rung: str = ""
     volatile: Volatile = Volatile()
     format: int = FORMAT
 

@@ -29,6 +29,17 @@ from evalharness.results import (
     VerdictFacts,
     Volatile,
 )
+from evalharness.standings import (
+    ClaimPart,
+    Front,
+    FrontArm,
+    JointClaim,
+    Ladder,
+    RankedArm,
+    Ranking,
+    Rung,
+    Standings,
+)
 
 SUITE = "contract-summary"
 N = 812
@@ -596,6 +607,80 @@ def full() -> Facts:
     )
 
 
+def standings() -> Standings:
+    """Three arms of which two cannot be told apart, one dominated, one rung the cheapest."""
+    ranked = (("ft-3b", 1, 2, "a"), ("prompted-70b", 1, 2, "a"), ("rag-8b", 3, 3, "b"))
+    return Standings(
+        claims=(
+            JointClaim(
+                suite=SUITE,
+                baseline="prompted-70b",
+                candidate_arm="ft-3b",
+                alpha=0.05,
+                outcome="PASS",
+                p_value=0.004,
+                parts=(
+                    ClaimPart(
+                        metric="rouge_l",
+                        test="non_inferiority",
+                        threshold=-0.03,
+                        bound=-0.012,
+                        outcome="PASS",
+                        scale="fraction",
+                    ),
+                    ClaimPart(
+                        metric="cost_usd",
+                        test="max_ratio",
+                        threshold=0.15,
+                        bound=0.142,
+                        outcome="PASS",
+                        scale="usd",
+                        direction="lower",
+                    ),
+                ),
+            ),
+        ),
+        rankings=(
+            Ranking(
+                suite=SUITE,
+                metric="rouge_l",
+                scale="fraction",
+                direction="higher",
+                alpha=0.05,
+                n=N,
+                ratio=False,
+                arms=tuple(
+                    RankedArm(arm=arm, value=0.4, best_rank=best, worst_rank=worst, letters=letter)
+                    for arm, best, worst, letter in ranked
+                ),
+                pairs=(),
+            ),
+        ),
+        fronts=(
+            Front(
+                suite=SUITE,
+                axes=("rouge_l", "cost_usd"),
+                margins=(0.03, 1.0),
+                alpha=0.05,
+                arms=(
+                    FrontArm(arm="ft-3b"),
+                    FrontArm(arm="prompted-70b", dominated_by=("ft-3b",)),
+                    FrontArm(arm="rag-8b", dominated_by=("ft-3b",)),
+                ),
+            ),
+        ),
+        ladder=Ladder(
+            reference="prompted-70b",
+            alpha=0.05,
+            answer="ft-3b",
+            rungs=(
+                Rung(arm="ft-3b", role="candidate", outcome="PASS", p_value=0.008, price_usd=2e-4),
+                Rung(arm="rag-8b", role="baseline", outcome="FAIL", p_value=1.0, price_usd=6e-4),
+            ),
+        ),
+    )
+
+
 def several() -> Facts:
     """A gate against three baselines: one lost, one undecided, one passed; no price is known."""
     facts = full()
@@ -626,6 +711,7 @@ def several() -> Facts:
         facts,
         title=f"{SUITE}: ft-3b vs prompted-70b, rag-8b, base-3b",
         arms=tuple(arms),
+        standings=standings(),
         gates=tuple(rows),
         comparisons=tuple(pairs),
         flips=tuple(flips),
