@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 
-.PHONY: help demo ladder test check format bench simulate soak clean
+.PHONY: help demo ladder test check format docs bench simulate soak clean
 
 help:            ## show this
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -47,6 +47,9 @@ format: $(VENV)/dev   ## put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(VENV)/dev   ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
 bench: $(VENV)/dev   ## every speed claim, measured now
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
@@ -57,4 +60,4 @@ soak: $(VENV)/dev   ## the long runs: kills, leaks, hostile programs
 	$(BIN)/python -m pytest -m slow tests/sandbox tests/clients tests/store tests/metrics
 
 clean:           ## remove what the commands made
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis
