@@ -59,6 +59,10 @@ class Caching:
                 found.append(outcome)
         return found
 
+    def close(self) -> None:
+        """Let go of the cache's files, so that they may be pruned; may be called twice."""
+        self._cache.close()
+
     def _keep(self, request: Request, outcome: Outcome) -> None:
         if isinstance(outcome, Answered):
             self._cache.put(request.key, outcome.completion)

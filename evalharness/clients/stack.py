@@ -183,6 +183,7 @@ class StackedAsker:
         self.connections = connections
         self.batch_size = client.limits.batch_size if isinstance(client, BatchClient) else 1
         self._client = client
+        self._caching = caching
         self._ask = ask if caching is None else caching.ask
         self._ask_batch = partial(batch_outcomes, client) if caching is None else caching.ask_batch
 
@@ -195,8 +196,10 @@ class StackedAsker:
         return await self._ask_batch(requests)
 
     async def close(self) -> None:
-        """Close the client; may be called twice."""
+        """Close the client and the cache; may be called twice."""
         await self._client.close()
+        if self._caching is not None:
+            self._caching.close()
 
 
 def default_cache_dir(environment: Mapping[str, str]) -> Path:

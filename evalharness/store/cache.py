@@ -1,6 +1,7 @@
 """The response cache: answers by request key, shared between runs and processes.
 
-Reads and writes: segment files of JSON lines in one folder.  Gives: ResponseCache.
+Reads and writes: segment files of JSON lines in one folder.
+Gives: ResponseCache, its summary and its pruning.
 Depends on: cache_index, records, files, errors.
 A key (see `keys.request_key`) names model, address, rendered payload and repeat, so a hit is the
 answer to that very question.  Each process appends whole lines to a segment of its own and reads
@@ -12,8 +13,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,9 @@ SUFFIX: Final = ".jsonl"
 MERGE_ABOVE: Final = 32
 """Finished segments above which opening the cache makes one of them."""
 
+LAST: Final = ("~", "~")
+"""Behind every (stored_at, key)."""
+
 REFRESH_S: Final = 2.0
 """How long a process may not see what another one has just stored."""
 
@@ -43,16 +47,52 @@ class CacheEntry(Record, frozen=True, kw_only=True):
     format: int = FORMAT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheSummary:
-    """What a cache folder holds. oldest, newest: ISO 8601 in UTC, None where it is empty."""
+class ModelShare(Record, frozen=True, kw_only=True):
+    """What one served model takes of a cache. oldest, newest: ISO 8601 in UTC."""
 
-    folder: Path
+    model: str
     entries: int
     size_bytes: int
+    oldest: str
+    newest: str
+
+
+class CacheSummary(Record, frozen=True, kw_only=True):
+    """What a cache folder holds. oldest, newest: ISO 8601 in UTC, None where it is empty.
+
+    unreadable: lines that hold no answer; they are misses and go when the cache is pruned.
+    """
+
+    folder: str
+    entries: int
+    size_bytes: int
+    unreadable: int
     oldest: str | None
     newest: str | None
-    models: dict[str, int]
+    models: tuple[ModelShare, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruning:
+    """Which answers are to go: those that meet every condition that is given.
+
+    before: stored before this time.  model: as the server called it.  keys: of these questions.
+    keep_bytes: the oldest of them, until the whole cache is no larger.
+    """
+
+    before: datetime | None = None
+    model: str | None = None
+    keys: frozenset[str] | None = None
+    keep_bytes: int | None = None
+
+
+class Pruned(Record, frozen=True, kw_only=True):
+    """What pruning did. busy: segments that a running process writes to, left as they are."""
+
+    gone: int
+    freed_bytes: int
+    kept: int
+    busy: int
 
 
 class ResponseCache:
@@ -102,60 +142,92 @@ class ResponseCache:
 
     def entries(self) -> Iterator[CacheEntry]:
         """Every readable entry, segment by segment."""
-        for path in segments(self.folder):
-            with path.open("rb") as file:
-                for line in file:
-                    entry = self._read(line)
-                    if entry is not None:
-                        yield entry
+        for line in self._lines(segments(self.folder)):
+            entry = self._read(line)
+            if entry is not None:
+                yield entry
 
     def summary(self) -> CacheSummary:
         """How many answers are kept, of which models, from when."""
-        models: dict[str, int] = {}
-        oldest: str | None = None
-        newest: str | None = None
-        count = 0
-        for entry in self.entries():
-            count += 1
+        shares: dict[str, ModelShare] = {}
+        unreadable = 0
+        for line in self._lines(segments(self.folder)):
+            entry = self._read(line)
+            if entry is None:
+                unreadable += 1
+                continue
             model = entry.completion.served_model or "unknown"
-            models[model] = models.get(model, 0) + 1
-            oldest = entry.stored_at if oldest is None else min(oldest, entry.stored_at)
-            newest = entry.stored_at if newest is None else max(newest, entry.stored_at)
+            shares[model] = with_entry(shares.get(model), model, entry.stored_at, len(line))
+        models = tuple(shares[name] for name in sorted(shares))
         return CacheSummary(
-            folder=self.folder,
-            entries=count,
-            size_bytes=sum(path.stat().st_size for path in segments(self.folder)),
-            oldest=oldest,
-            newest=newest,
-            models=dict(sorted(models.items())),
+            folder=str(self.folder),
+            entries=sum(share.entries for share in models),
+            size_bytes=size_of(segments(self.folder)),
+            unreadable=unreadable,
+            oldest=min((share.oldest for share in models), default=None),
+            newest=max((share.newest for share in models), default=None),
+            models=models,
         )
 
-    def prune(self, *, before: datetime | None = None, model: str | None = None) -> int:
-        """Drop entries stored before a time, or of one served model; neither given drops all.
+    def prune(self, pruning: Pruning) -> Pruned:
+        """Drop the answers that are to go, beside any number of running processes.
 
-        Gives the number of entries that went. Segments that another process writes to just now are
-        left as they are.
+        A segment that another process writes to just now is left as it is.  A process that holds a
+        segment open goes on reading it; to all others its answers are misses.
+        Raises WriteError where the folder cannot be written.
         """
         self.close()
-        limit = None if before is None else before.astimezone(UTC).isoformat(timespec="seconds")
-        gone = 0
-        for path in finished_segments(self.folder):
-            kept = []
-            for line in path.read_bytes().splitlines(keepends=True):
-                entry = self._read(line)
-                if entry is None:
-                    continue
-                old = limit is None or entry.stored_at < limit
-                if old and model in (None, entry.completion.served_model):
-                    gone += 1
+        with merging(self.folder, fcntl.LOCK_EX):
+            paths = finished_segments(self.folder)
+            before = size_of(segments(self.folder))
+            oldest_kept = self._floor(paths, pruning, before)
+            gone = kept = 0
+            for path in paths:
+                lines = []
+                for line in self._lines([path]):
+                    entry = self._read(line)
+                    if entry is None:
+                        continue
+                    if is_to_go(entry, pruning) and (entry.stored_at, entry.key) < oldest_kept:
+                        gone += 1
+                    else:
+                        lines.append(line)
+                kept += len(lines)
+                if lines:
+                    write_atomic(path, b"".join(lines))
                 else:
-                    kept.append(line)
-            if kept:
-                write_atomic(path, b"".join(kept))
-            else:
-                path.unlink(missing_ok=True)
+                    path.unlink(missing_ok=True)
+            after = size_of(segments(self.folder))
+            busy = len(segments(self.folder)) - len(finished_segments(self.folder))
         self._index.follow(segments(self.folder))
-        return gone
+        return Pruned(gone=gone, freed_bytes=max(0, before - after), kept=kept, busy=busy)
+
+    def _floor(self, paths: list[Path], pruning: Pruning, size_bytes: int) -> tuple[str, str]:
+        """(stored_at, key) from which on answers stay, to keep within `keep_bytes`."""
+        if pruning.keep_bytes is None:
+            return LAST
+        found = []
+        for line in self._lines(paths):
+            entry = self._read(line)
+            if entry is not None and is_to_go(entry, pruning):
+                found.append((entry.stored_at, entry.key, len(line)))
+        over = size_bytes - pruning.keep_bytes
+        for stored_at, key, length in sorted(found):
+            if over <= 0:
+                return stored_at, key
+            over -= length
+        return LAST if found else ("", "")
+
+    @staticmethod
+    def _lines(paths: Iterable[Path]) -> Iterator[bytes]:
+        """Every line of some segments; one that is gone by now has none."""
+        for path in paths:
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:
+                continue
+            with file:
+                yield from file
 
     def close(self) -> None:
         """Close all files; the cache opens them again when it is next used."""
@@ -219,22 +291,65 @@ def merge_segments(folder: Path) -> None:
 
     One process at a time does it; readers keep the files they have open.
     """
+    try:
+        with merging(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            paths = finished_segments(folder)
+            if len(paths) > 1:
+                read = map(Path.read_bytes, paths)
+                whole = [content[: content.rfind(b"\n") + 1] for content in read]
+                # It takes the newest one's name, so its answers stay newer than all before it.
+                write_atomic(paths[-1], b"".join(whole))
+                for path in paths[:-1]:
+                    path.unlink(missing_ok=True)
+    except BlockingIOError:
+        return
+
+
+@contextmanager
+def merging(folder: Path, how: int) -> Iterator[None]:
+    """The right to rewrite finished segments, which one process has at a time.
+
+    how: flags of flock; with LOCK_NB a BlockingIOError says that another one has it.
+    """
     with storing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / ".merge.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
-        paths = finished_segments(folder)
-        if len(paths) > 1:
-            whole = [content[: content.rfind(b"\n") + 1] for content in map(Path.read_bytes, paths)]
-            # It takes the newest one's name, so that its answers stay newer than all before it.
-            write_atomic(paths[-1], b"".join(whole))
-            for path in paths[:-1]:
-                path.unlink(missing_ok=True)
+        fcntl.flock(lock, how)
+        yield
     finally:
         os.close(lock)
+
+
+def is_to_go(entry: CacheEntry, pruning: Pruning) -> bool:
+    """Whether an answer meets every condition but the size."""
+    if pruning.before is not None:
+        limit = pruning.before.astimezone(UTC).isoformat(timespec="seconds")
+        if entry.stored_at >= limit:
+            return False
+    if pruning.keys is not None and entry.key not in pruning.keys:
+        return False
+    return pruning.model in (None, entry.completion.served_model or "unknown")
+
+
+def with_entry(share: ModelShare | None, model: str, stored_at: str, size_bytes: int) -> ModelShare:
+    """A model's share with one more answer."""
+    return ModelShare(
+        model=model,
+        entries=1 + (share.entries if share else 0),
+        size_bytes=size_bytes + (share.size_bytes if share else 0),
+        oldest=min(stored_at, share.oldest) if share else stored_at,
+        newest=max(stored_at, share.newest) if share else stored_at,
+    )
+
+
+def size_of(paths: Iterable[Path]) -> int:
+    """Bytes of some segments that are still there."""
+    total = 0
+    for path in paths:
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 @contextmanager

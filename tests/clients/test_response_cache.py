@@ -11,6 +11,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,8 @@ from evalharness.records import Completion, Provenance, Usage
 from evalharness.store.cache import (
     MERGE_ABOVE,
     REFRESH_S,
+    CacheEntry,
+    Pruning,
     ResponseCache,
     finished_segments,
     segments,
@@ -185,7 +188,11 @@ def test_what_is_kept_can_be_summed_up(cache):
     for number, model in enumerate("aab"):
         cache.put(key(number), answer("x", model=model))
     summary = cache.summary()
-    assert (summary.entries, summary.models) == (3, {"a": 2, "b": 1})
+    assert (3, {"a": 2, "b": 1}) == (
+        summary.entries,
+        {share.model: share.entries for share in summary.models},
+    )
+    assert summary.size_bytes == sum(share.size_bytes for share in summary.models)
     assert summary.oldest <= summary.newest
     assert summary.size_bytes == sum(path.stat().st_size for path in segments(cache.folder))
 
@@ -196,22 +203,22 @@ def test_an_empty_cache_can_be_summed_up_and_pruned(cache):
         0,
         None,
     )
-    assert cache.prune() == 0
+    assert cache.prune(Pruning()).gone == 0
 
 
 def test_answers_of_a_model_or_of_old_can_be_pruned(cache):
     for number, model in enumerate("aab"):
         cache.put(key(number), answer(str(number), model=model))
     now = datetime.now(UTC)
-    assert cache.prune(before=now - timedelta(days=1)) == 0
-    assert cache.prune(model="a", before=now + timedelta(days=1)) == 2
+    assert cache.prune(Pruning(before=now - timedelta(days=1))).gone == 0
+    assert cache.prune(Pruning(model="a", before=now + timedelta(days=1))).gone == 2
     assert [found.text if found else None for found in map(cache.get, map(key, range(3)))] == [
         None,
         None,
         "2",
     ]
     cache.put(key(7), answer("new"))
-    assert cache.prune() == 2
+    assert cache.prune(Pruning()).gone == 2
     assert cache.get(key(7)) is None
     assert segments(cache.folder) == []
 
@@ -220,10 +227,10 @@ def test_pruning_leaves_alone_what_another_process_is_writing(tmp_path):
     writing = ResponseCache(tmp_path)
     writing.put(key(1), answer("in use"))
     other = ResponseCache(tmp_path)
-    assert other.prune() == 0
+    assert (0, 1) == ((done := other.prune(Pruning())).gone, done.busy)
     writing.put(key(2), answer("more"))
     writing.close()
-    assert other.prune() == 2
+    assert other.prune(Pruning()).gone == 2
     other.close()
 
 
@@ -271,3 +278,24 @@ def test_the_index_stays_right_across_its_sorting(tmp_path):
 @given(st.text(max_size=40))
 def test_any_text_can_be_a_key(text):
     assert 0 <= index_name(text) < 2**64
+
+
+def test_the_oldest_answers_go_until_the_cache_is_small_enough(tmp_path):
+    lines = [
+        msgspec.json.encode(
+            CacheEntry(
+                key=key(number), stored_at=f"2026-01-01T{number:02}:00", completion=answer("x" * 99)
+            )
+        )
+        for number in range(10)
+    ]
+    (tmp_path / "20260101-1.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    cache = ResponseCache(tmp_path)
+    limit = cache.summary().size_bytes // 2
+    done = cache.prune(Pruning(keep_bytes=limit))
+    assert cache.summary().size_bytes <= limit
+    assert (5, 5) == (done.gone, done.kept)
+    kept = [cache.get(key(number)) is not None for number in range(10)]
+    assert [False] * 5 + [True] * 5 == kept
+    assert 0 == cache.prune(Pruning(keep_bytes=limit)).gone
+    assert 5 == cache.prune(Pruning(keep_bytes=0)).gone
