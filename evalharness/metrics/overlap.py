@@ -114,18 +114,22 @@ def runs(
     run: list[int] = []
     size = 0
     for index, item in enumerate(items):
-        targets = item.sample.targets
-        if not targets and absent is not None:
+        targets, length = item.sample.targets, len(item.text)
+        if len(targets) == 1:
+            length += len(targets[0])
+        elif not targets and absent is not None:
             judged[index] = absent
+            continue
         elif len(targets) > _MOST_REFERENCES:
             judged[index] = Unscored(reason=f"more than {_MOST_REFERENCES:,} references")
+            continue
         else:
-            length = (len(item.text) + 1) * max(1, len(targets)) + sum(map(len, targets))
-            if run and size + length > CHUNK_CHARACTERS:
-                yield run
-                run, size = [], 0
-            run.append(index)
-            size += length
+            length = (length + 1) * len(targets) + sum(map(len, targets))
+        size += length
+        if size > CHUNK_CHARACTERS and run:
+            yield run
+            run, size = [], length
+        run.append(index)
     if run:
         yield run
 

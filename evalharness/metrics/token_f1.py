@@ -16,7 +16,7 @@ Scores are fractions; the official scripts print them times 100.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
 from evalharness.contracts import MetricKind
@@ -52,22 +52,26 @@ class _SquadMetric(MeanMetric):
         for run in runs(items, judged, absent=_ABSENT[self.variant]):
             table.begin()
             try:
-                encoded = self.encoded(run, items, table)
+                self.score(self.encoded(run, items, table, judged), judged)
             except TooManyTokens as error:
                 judged[run[0]] = Unscored(reason=str(error))
-            else:
-                self.score(encoded, judged)
         return judged
 
-    def encoded(self, run: Sequence[int], items: Sequence[Item], table: CodeTable) -> list[Encoded]:
-        """The answers' and their distinct counting references' codes."""
-        texts = [items[index].text for index in run]
-        texts += [target for index in run for target in items[index].sample.targets]
-        codes = iter(table.encode_all(texts))
-        answers = list(islice(codes, len(run)))
+    def encoded(
+        self, run: Sequence[int], items: Sequence[Item], table: CodeTable, judged: list[Judged]
+    ) -> list[Encoded]:
+        """The codes of a run's items; an answer that is a reference to the letter is judged."""
+        answers = dict(zip(run, table.encode_all([items[i].text for i in run]), strict=True))
+        if self.variant != "coqa":
+            for index in run:
+                if answers[index] and items[index].text in items[index].sample.targets:
+                    judged[index] = 1.0  # no other reference can do better
+                    del answers[index]
+        targets = [items[index].sample.targets for index in answers]
+        codes = iter(table.encode_all(list(chain.from_iterable(targets))))
         return [
-            (index, answer, self.counting(list(islice(codes, len(items[index].sample.targets)))))
-            for index, answer in zip(run, answers, strict=True)
+            (index, answer, self.counting(list(islice(codes, len(one)))))
+            for (index, answer), one in zip(answers.items(), targets, strict=True)
         ]
 
     def counting(self, references: list[str]) -> list[str]:

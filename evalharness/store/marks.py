@@ -7,8 +7,11 @@ Depends on: records, files, keys, journal's header check.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +23,9 @@ from evalharness.store.keys import unit_hash
 
 if TYPE_CHECKING:
     from evalharness.contracts import Array, Mask, Words
+
+BLOCK_BYTES = 1 << 16
+"""Read and turned into columns at once: some hundreds of lines."""
 
 
 class MetricColumns(Record, frozen=True, kw_only=True):
@@ -141,6 +147,25 @@ class MarkTable:
 
 def iterate_marks(path: Path) -> Iterator[MarkHeader | MarkLine]:
     """The header, then every line. Raises StoreError with the line number."""
+    for block in _blocks(path):
+        yield from block if isinstance(block, list) else (block,)
+
+
+def read_marks(path: Path) -> MarkTable:
+    """The whole file as columns. Raises StoreError."""
+    blocks = _blocks(path)
+    header = next(blocks, None)
+    if not isinstance(header, MarkHeader):
+        raise StoreError("an empty marks file", where=str(path))
+    builder = _Builder(path, header)
+    for block in blocks:
+        if isinstance(block, list):
+            builder.add(block)
+    return builder.table()
+
+
+def _blocks(path: Path) -> Iterator[MarkHeader | list[MarkLine]]:
+    """The header, then the lines some hundreds at a time. Raises StoreError with the line."""
     decoder = msgspec.json.Decoder(MarkLine)
     try:
         file = path.open("rb")
@@ -151,108 +176,153 @@ def iterate_marks(path: Path) -> Iterator[MarkHeader | MarkLine]:
             mend="score the run again: `evalharness score SUITE RUN`",
         ) from error
     with file:
-        for number, line in enumerate(file, start=1):
+        head = file.readline()
+        if head:
             try:
-                yield (
-                    msgspec.json.decode(line, type=MarkHeader)
-                    if number == 1
-                    else decoder.decode(line)
-                )
+                yield msgspec.json.decode(head, type=MarkHeader)
             except msgspec.DecodeError as error:
-                raise StoreError(
-                    f"not a marks file of this version: {error}",
-                    where=f"{path}:{number}",
-                    mend="score the run again: `evalharness score SUITE RUN`",
-                ) from error
+                raise _foreign(path, 1, error) from error
+        n_before = 1
+        while block := file.read(BLOCK_BYTES):
+            block += file.readline()
+            try:
+                lines = decoder.decode_lines(block)
+            except msgspec.DecodeError as error:
+                raise _first_wrong(path, n_before, block, decoder) from error
+            if len(lines) < block.count(b"\n") + (not block.endswith(b"\n")):  # a blank line
+                raise _first_wrong(path, n_before, block, decoder)
+            yield lines
+            n_before += len(lines)
 
 
-def read_marks(path: Path) -> MarkTable:
-    """The whole file as columns. Raises StoreError."""
-    lines = iterate_marks(path)
-    header = next(lines, None)
-    if not isinstance(header, MarkHeader):
-        raise StoreError("an empty marks file", where=str(path))
-    builder = _Builder(path, header)
-    for line in lines:
-        if isinstance(line, MarkLine):
-            builder.add(line)
-    return builder.table()
+def _first_wrong(
+    path: Path, n_before: int, block: bytes, decoder: msgspec.json.Decoder[MarkLine]
+) -> StoreError:
+    """The refusal of the first line of a block that is no mark."""
+    for number, line in enumerate(block.split(b"\n"), start=n_before + 1):
+        try:
+            decoder.decode(line)
+        except msgspec.DecodeError as error:
+            return _foreign(path, number, error)
+    return StoreError("not a marks file of this version", where=str(path))
+
+
+def _foreign(path: Path, number: int, error: Exception) -> StoreError:
+    return StoreError(
+        f"not a marks file of this version: {error}",
+        where=f"{path}:{number}",
+        mend="score the run again: `evalharness score SUITE RUN`",
+    )
 
 
 class _Builder:
-    """Collects lines into columns."""
+    """Collects blocks of lines into columns."""
 
     def __init__(self, path: Path, header: MarkHeader) -> None:
         self.path, self.header = path, header
+        self.n = 0
         self.units, self.samples, self.shas = array("Q"), array("Q"), array("Q")
         self.clusters = array("Q")
-        self.failed, self.unparsed, self.live = bytearray(), bytearray(), bytearray()
-        self.slices: dict[str, bytearray] = {}
-        self.failures: dict[str, int] = {}
-        self.sessions: dict[str, None] = {}
+        self.failed, self.unparsed, self.recorded = _Flags(), _Flags(), _Flags()
+        self.slices: dict[str, _Flags] = {}
+        self.failures: Counter[str] = Counter()
+        self.sessions: set[str] = set()
         self.repeated = self.grouped = False
         self.columns = {metric.label: _Column(metric) for metric in header.metrics}
 
-    def add(self, line: MarkLine) -> None:
-        """One more unit."""
-        n = len(self.units)
-        sample = unit_hash(line.id, 0)
-        if line.repeat and not self.repeated:
+    def add(self, lines: Sequence[MarkLine]) -> None:
+        """More units."""
+        self._add_names(lines)
+        self.shas.extend([int(line.sha[:16] or "0", 16) for line in lines])
+        self.failed.add(self.n, [line.failed is not None for line in lines])
+        self.unparsed.add(self.n, [line.unparsed for line in lines])
+        self.recorded.add(self.n, [not line.live for line in lines])
+        self.sessions.update([line.session for line in lines])
+        self.failures.update([line.failed for line in lines if line.failed is not None])
+        for place, line in enumerate(lines, self.n):
+            for name, value in line.slices.items() if line.slices else ():
+                self.slices.setdefault(f"{name}={value}", _Flags()).set(place)
+        plain = not any(line.best or line.reasons for line in lines)
+        for column in self.columns.values():
+            column.add(self.n, lines, plain=plain)
+        self.n += len(lines)
+
+    def _add_names(self, lines: Sequence[MarkLine]) -> None:
+        """Hashes of units, and of samples and clusters once they are something else."""
+        samples = [unit_hash(line.id, 0) for line in lines]
+        if not self.repeated and any(line.repeat for line in lines):
             self.repeated = True
             self.samples.extend(self.units)
-        if line.cluster is not None and not self.grouped:
+        if not self.grouped and any(line.cluster is not None for line in lines):
             self.grouped = True
             self.clusters.extend(self.samples if self.repeated else self.units)
-        self.units.append(unit_hash(line.id, line.repeat) if line.repeat else sample)
-        if self.repeated:
-            self.samples.append(sample)
         if self.grouped:
-            self.clusters.append(sample if line.cluster is None else unit_hash(line.cluster, -1))
-        self.shas.append(int(line.sha[:16] or "0", 16))
-        self.failed.append(line.failed is not None)
-        self.unparsed.append(line.unparsed)
-        self.live.append(line.live)
-        self.sessions.setdefault(line.session)
-        if line.failed is not None:
-            self.failures[line.failed] = self.failures.get(line.failed, 0) + 1
-        for name, value in line.slices.items():
-            mask = self.slices.setdefault(f"{name}={value}", bytearray())
-            mask.extend(bytes(n - len(mask)))
-            mask.append(1)
-        for label, column in self.columns.items():
-            column.add(n, line, line.rows.get(label), line.reasons.get(label))
+            self.clusters.extend(
+                sample if line.cluster is None else unit_hash(line.cluster, -1)
+                for line, sample in zip(lines, samples, strict=True)
+            )
+        if self.repeated:
+            self.samples.extend(samples)
+            samples = [
+                unit_hash(line.id, line.repeat) if line.repeat else sample
+                for line, sample in zip(lines, samples, strict=True)
+            ]
+        self.units.extend(samples)
 
     def table(self) -> MarkTable:
         """Everything added so far."""
-        import numpy as np
-
-        n = len(self.units)
-
-        def words(values: array[int]) -> Words:
-            return np.frombuffer(values, dtype=np.uint64) if n else np.empty(0, dtype=np.uint64)
-
-        def mask(values: bytearray) -> Mask:
-            values.extend(bytes(n - len(values)))
-            return np.frombuffer(values, dtype=np.bool_) if n else np.empty(0, dtype=np.bool_)
-
-        unit_n = words(self.units)
-        sample_n = words(self.samples) if self.repeated else unit_n
+        n = self.n
+        unit_n = _words(self.units)
+        sample_n = _words(self.samples) if self.repeated else unit_n
         return MarkTable(
             path=self.path,
             header=self.header,
             unit_n=unit_n,
             sample_n=sample_n,
-            sha_n=words(self.shas),
-            cluster_n=words(self.clusters) if self.grouped else sample_n,
-            failed_n=mask(self.failed),
-            unparsed_n=mask(self.unparsed),
-            live_n=mask(self.live),
-            slices={name: mask(values) for name, values in sorted(self.slices.items())},
+            sha_n=_words(self.shas),
+            cluster_n=_words(self.clusters) if self.grouped else sample_n,
+            failed_n=self.failed.mask(n),
+            unparsed_n=self.unparsed.mask(n),
+            live_n=~self.recorded.mask(n),
+            slices={name: flags.mask(n) for name, flags in sorted(self.slices.items())},
             failures=dict(sorted(self.failures.items())),
             sessions=tuple(sorted(self.sessions)),
             clustered=self.grouped or self.repeated,
             metrics={label: column.table(n) for label, column in self.columns.items()},
         )
+
+
+def _words(values: array[int]) -> Words:
+    import numpy as np
+
+    return np.frombuffer(values, dtype=np.uint64) if values else np.empty(0, dtype=np.uint64)
+
+
+class _Flags:
+    """Which units something is true of; takes no memory until it is true of one."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def add(self, n: int, flags: Sequence[bool]) -> None:
+        """More units, after the first n."""
+        if True in flags:
+            self._bytes.extend(bytes(n - len(self._bytes)))
+            self._bytes.extend(flags)
+
+    def set(self, place: int) -> None:
+        """True of the unit at a place, the last so far."""
+        self._bytes.extend(bytes(place - len(self._bytes)))
+        self._bytes.append(1)
+
+    def mask(self, n: int) -> Mask:
+        """A mask over all n units."""
+        import numpy as np
+
+        if not self._bytes:
+            return np.zeros(n, dtype=np.bool_)
+        self._bytes.extend(bytes(n - len(self._bytes)))
+        return np.frombuffer(self._bytes, dtype=np.bool_)
 
 
 class _Column:
@@ -263,36 +333,53 @@ class _Column:
         self.width = len(metric.columns)
         self.light = metric.kind in ("binary", "continuous", "ordered") and self.width == 2
         self.rows = array("d")
-        self.scored, self.answered = bytearray(), bytearray()
+        self.unscored, self.unanswered = _Flags(), _Flags()
         self.best: dict[int, tuple[float, ...]] = {}
-        self.reasons: dict[str, int] = {}
+        self.reasons: Counter[str] = Counter()
 
-    def add(
-        self, n: int, line: MarkLine, row: tuple[float, ...] | None, reason: str | None
-    ) -> None:
-        """One more unit's row, or its absence."""
-        if row is None:
-            row = (0.0,) * (self.width - 1) + (1.0,)
-            self.scored.append(0)
-        elif len(row) == self.width:
-            self.scored.append(1)
-        else:
-            raise StoreError(
-                f"metric '{self.metric.label}' has {len(row)} statistics instead of {self.width} "
-                f"for sample '{line.id}'",
-                mend="score the run again: `evalharness score SUITE RUN`",
-            )
-        if self.light and row[1] != 1.0:
+    def add(self, n: int, lines: Sequence[MarkLine], *, plain: bool) -> None:
+        """The rows of more units, after the first n, or their absence.
+
+        plain: no line says more than rows.
+        """
+        label = self.metric.label
+        rows = [line.rows.get(label, ()) for line in lines]
+        if not plain or () in rows:
+            rows = self._add_gaps(n, lines, rows)
+        if set(map(len, rows)) != {self.width}:
+            raise self._wrong_width(lines, rows)
+        numbers = array("d", chain.from_iterable(rows))
+        if self.light and numbers[1::2].count(1.0) < len(rows):
             self.spread_out()
-        if self.light:
-            self.rows.append(row[0])
-        else:
-            self.rows.extend(row)
-        self.answered.append(self.scored[-1] and self.metric.label not in line.best)
-        if self.metric.label in line.best:
-            self.best[n] = line.best[self.metric.label]
-        if reason is not None:
-            self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        self.rows.extend(numbers[::2] if self.light else numbers)
+
+    def _add_gaps(
+        self, n: int, lines: Sequence[MarkLine], rows: Sequence[tuple[float, ...]]
+    ) -> list[tuple[float, ...]]:
+        """Note what was not scored or not answered, and why; rows for all."""
+        label = self.metric.label
+        absent = [not row for row in rows]
+        self.unscored.add(n, absent)
+        best = [label in line.best for line in lines]
+        self.unanswered.add(n, list(map(or_, absent, best)))
+        self.best.update(
+            (n + place, line.best[label]) for place, line in enumerate(lines) if label in line.best
+        )
+        self.reasons.update([line.reasons[label] for line in lines if label in line.reasons])
+        nothing = (0.0,) * (self.width - 1) + (1.0,)
+        return [row or nothing for row in rows]
+
+    def _wrong_width(
+        self, lines: Sequence[MarkLine], rows: Sequence[tuple[float, ...]]
+    ) -> StoreError:
+        line, row = next(
+            (line, row) for line, row in zip(lines, rows, strict=True) if len(row) != self.width
+        )
+        return StoreError(
+            f"metric '{self.metric.label}' has {len(row)} statistics instead of {self.width} "
+            f"for sample '{line.id}'",
+            mend="score the run again: `evalharness score SUITE RUN`",
+        )
 
     def spread_out(self) -> None:
         """Put the weights of 1 back, once and for all."""
@@ -304,14 +391,13 @@ class _Column:
         import numpy as np
 
         width = 1 if self.light else self.width
-        empty = np.empty(0, dtype=np.bool_)
         return MetricTable(
             columns=self.metric,
             stored_nj=np.frombuffer(self.rows, dtype=np.float64).reshape(n, width)
             if n
             else np.empty((0, width)),
             best=self.best,
-            scored_n=np.frombuffer(self.scored, dtype=np.bool_) if n else empty,
-            answered_n=np.frombuffer(self.answered, dtype=np.bool_) if n else empty,
+            scored_n=~self.unscored.mask(n),
+            answered_n=~self.unanswered.mask(n),
             reasons=dict(sorted(self.reasons.items())),
         )

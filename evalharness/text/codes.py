@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from evalharness.text.normalize import ARTICLES, squad_spaced
 from evalharness.text.porter import stem_token
@@ -155,6 +155,9 @@ class CodeTable:
 
     def _coded_words(self, spaced: Sequence[Token]) -> list[str]:
         """The code strings of spaced texts, block by block."""
+        size = sum(map(len, spaced))
+        if size <= BLOCK_LENGTH:
+            return self._coded_block(spaced, size)
         coded: list[str] = []
         start = size = 0
         for place, one in enumerate(spaced, 1):
@@ -165,15 +168,14 @@ class CodeTable:
         return coded + self._coded_block(spaced[start:], size)
 
     def _coded_block(self, spaced: Sequence[Token], size: int) -> list[str]:
-        words = [one for one in spaced if isinstance(one, bytes) and b"\0" not in one]
-        if size < FEW_CHARACTERS or len(words) < len(spaced):
+        if size < FEW_CHARACTERS or isinstance(spaced[0], str):
             code_of = self._codes.__getitem__
             return ["".join(map(code_of, one.split())) for one in spaced]
         if self._slots is None:
             from evalharness.text.slots import WordSlots
 
             self._slots = WordSlots(self._codes.__getitem__)
-        return self._slots.encode(words)
+        return self._slots.encode(cast("Sequence[bytes]", spaced))  # a spacer gives one type
 
 
 def split_lines(spaced: Token) -> Sequence[Token]:
