@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli.options import CALIBRATE, EXIT_ZERO, GENERATING, REPORTS, Output, taking
+from evalharness.cli.options import A_A, CALIBRATE, EXIT_ZERO, GENERATING, REPORTS, Output, taking
 from evalharness.cli.progress import showing_progress
+from evalharness.errors import UsageError
+from evalharness.spec.suite import Suite
 from evalharness.stages.options import RunOptions
 
 
@@ -19,9 +21,8 @@ from evalharness.stages.options import RunOptions
     "--candidate",
     "candidates",
     multiple=True,
-    required=True,
     metavar="M",
-    help="The model that wants to ship.",
+    help="The model that wants to ship; may be repeated.",
 )
 @click.option(
     "--baseline",
@@ -36,7 +37,7 @@ from evalharness.stages.options import RunOptions
     type=click.Path(dir_okay=False, path_type=Path),
     help="Another policy than the suite's; stamps the verdict EXPLORATORY, never READY.",
 )
-@taking(REPORTS, EXIT_ZERO, CALIBRATE, *GENERATING)
+@taking(REPORTS, EXIT_ZERO, CALIBRATE, A_A, *GENERATING)
 def command(
     suites: tuple[str, ...],
     candidates: tuple[str, ...],
@@ -54,8 +55,16 @@ def command(
     from evalharness.spec.read import read_policy, read_suite
     from evalharness.stages.decide import GateRequest, gate
 
+    specs = tuple(read_suite(find_suite(name)) for name in suites)
+    if output.a_a == bool(candidates):
+        raise UsageError(
+            "gate takes a candidate, or --a-a for the baselines alone",
+            mend="evalharness gate SUITE --candidate M --baseline M",
+        )
+    if output.a_a:
+        return _against_itself(specs, baselines, options, output)
     request = GateRequest(
-        suites=tuple(read_suite(find_suite(name)) for name in suites),
+        suites=specs,
         candidates=candidates,
         baselines=baselines,
         policy=read_policy(policy) if policy else None,
@@ -72,3 +81,24 @@ def command(
         alpha = request.suites[0].policy.alpha
         click.echo(render_calibration(rows, alpha), err=output.as_json)
     return 0 if output.exit_zero else code
+
+
+def _against_itself(
+    suites: tuple[Suite, ...], baselines: tuple[str, ...], options: RunOptions, output: Output
+) -> int:
+    """The self-test of the policy: 0 as it should be, 1 where a gate sees what cannot be."""
+    import msgspec
+
+    from evalharness.report.self_test_text import render_self_tests
+    from evalharness.stages.self_test import self_tests
+
+    with showing_progress(quiet=output.quiet) as report:
+        tests = self_tests(suites, baselines, options, report)
+    if output.as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(tests), indent=1).decode())
+    else:
+        click.echo(render_self_tests(tests))
+    if any(test.state == "INVALID" for test in tests):
+        return 0 if output.exit_zero else 3
+    alarmed = any(gate.alarm for test in tests for gate in test.gates)
+    return int(alarmed and not output.exit_zero)

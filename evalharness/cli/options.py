@@ -29,6 +29,7 @@ class Output:
     """How a verb shows what it found.
 
     formats: of the reports to write.  calibrate: draws of the policy's self-audit, 0 for none.
+    a_a: the baselines against themselves, instead of a candidate.
     """
 
     quiet: bool = False
@@ -36,6 +37,7 @@ class Output:
     formats: tuple[str, ...] = ()
     exit_zero: bool = False
     calibrate: int = 0
+    a_a: bool = False
 
 
 OUT = click.option(
@@ -79,6 +81,11 @@ CALIBRATE = click.option(
     metavar="DRAWS",
     help="Re-simulate this policy on this data's shape, e.g. 1000 times.",
 )
+A_A = click.option(
+    "--a-a",
+    is_flag=True,
+    help="No candidate: every baseline against itself; exit 1 if a gate sees a difference.",
+)
 MAX_CONNECTIONS = click.option(
     "--max-connections", type=click.IntRange(min=1), help="Requests in flight."
 )
@@ -103,7 +110,7 @@ RUN_NAMES = (
     "no_cache",
     "shard",
 )
-OUTPUT_NAMES = ("quiet", "as_json", "reports", "exit_zero", "calibrate")
+OUTPUT_NAMES = ("quiet", "as_json", "reports", "exit_zero", "calibrate", "a_a")
 
 
 def taking(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
@@ -149,6 +156,7 @@ def output_options(given: dict[str, Any]) -> Output:  # Any: see `taking`
         formats=parse_reports(given["reports"]) if "reports" in given else (),
         exit_zero=given.get("exit_zero", False),
         calibrate=given.get("calibrate", 0),
+        a_a=given.get("a_a", False),
     )
 
 
