@@ -178,7 +178,7 @@ def pair_labels(suite: Suite) -> set[str]:
         judge.name + ending
         for judge in suite.judges
         if judge.kind == "preference"
-        for ending in PAIR_METRICS
+        for ending in (*PAIR_METRICS, "_uncorrected", "_agreement")
     }
 
 
@@ -192,3 +192,8 @@ def pair_metrics(judge: JudgeSpec) -> Iterator[MetricSpec]:
     for ending, name in PAIR_METRICS.items():
         if judge.model is not None or name != "flip_rate":
             yield MetricSpec(name=name, options=options, label=judge.name + ending)
+    if judge.model is not None and judge.human is not None:
+        only = {"judge": judge.name}
+        yield MetricSpec(name="win_rate_corrected", options=options, label=judge.name)
+        yield MetricSpec(name="win_rate", options=options, label=f"{judge.name}_uncorrected")
+        yield MetricSpec(name="judge_agreement", options=only, label=f"{judge.name}_agreement")

@@ -299,8 +299,9 @@ class _Rows:
         import numpy as np
 
         rows_nk = np.zeros((n, self.width))
-        rows_nk[:, 0] = 0.0 if self.metric.name == "flip_rate" else 0.5
-        rows_nk[:, -1] = 1.0
+        if self.metric.name != "judge_agreement":  # nobody compared an arm with itself
+            rows_nk[:, 0] = 0.0 if self.metric.name == "flip_rate" else 0.5
+            rows_nk[:, -1] = 1.0
         everywhere = np.ones(n, dtype=np.bool_)
         columns = columns_of(NamedMetric(self.spec, self.metric))
         return MetricTable(columns, rows_nk, {}, everywhere, everywhere)

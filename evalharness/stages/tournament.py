@@ -115,7 +115,7 @@ def _standing(
 
 
 def _pair_standing(judge: str, names: tuple[str, str], table: MarkTable, seed: int) -> PairStanding:
-    rate = table.metrics[judge]
+    rate = _shares(table, judge)
     shares_n = rate.rows_nk[rate.scored_n, 0]
     n = len(shares_n)
     if n == 0:
@@ -136,7 +136,7 @@ def _pair_standing(judge: str, names: tuple[str, str], table: MarkTable, seed: i
         candidate=names[0],
         baseline=names[1],
         n=n,
-        win_rate=float(shares_n.mean()),
+        win_rate=_value_of(table.metrics[judge]),
         lower=lower,
         upper=upper,
         standard_error=float(shares_n.std(ddof=1)) / math.sqrt(n) if n > 1 else None,
@@ -144,6 +144,16 @@ def _pair_standing(judge: str, names: tuple[str, str], table: MarkTable, seed: i
         flip_rate=_value(table.metrics.get(f"{judge}_flip_rate")),
         length_controlled=_value(table.metrics.get(f"{judge}_length_controlled")),
     )
+
+
+def _shares(table: MarkTable, judge: str) -> MetricTable:
+    """The judge's own shares of the win, before any correction by people."""
+    return table.metrics.get(f"{judge}_uncorrected") or table.metrics[judge]
+
+
+def _value_of(metric: MetricTable) -> float | None:
+    """A metric's value, failures counted."""
+    return plain_value(metric.columns, metric.rows_nk[metric.scored_n])
 
 
 def _value(metric: MetricTable | None) -> float | None:
@@ -163,7 +173,7 @@ def _ratings(
     samples = np.unique(np.concatenate([table.cluster_n for table in met.values()]))
     wins_skk: Array = np.zeros((len(samples), len(names), len(names)))
     for (one, other), table in met.items():
-        rate = table.metrics[judge]
+        rate = _shares(table, judge)
         place = np.searchsorted(samples, table.cluster_n[rate.scored_n])
         share = rate.rows_nk[rate.scored_n, 0]
         np.add.at(wins_skk[:, one, other], place, share)
