@@ -1,10 +1,11 @@
 """What the emulated models say: pure functions of the request.
 
 Reads: messages, sampling options and the plan's gold answers.  Gives: Said.
-Depends on: records.
+Depends on: readers, records.
 Model names: `echo`, `reverse`, `gold@0.8`, `verbose`, `json`, `code`, `think`, `words@40`,
-`constant:TEXT`, `learner@0.9` (knows nothing until it is tuned); any other name echoes.  What
-stands before the last `/` and behind `#` is left out, so `meta/echo#fault=hang` echoes too.
+`constant:TEXT`, `learner@0.9` (knows nothing until it is tuned), `reader@0.8` and
+`tuned-reader@0.8` (see readers.py); any other name echoes.  What stands before the last `/` and
+behind `#` is left out, so `meta/echo#fault=hang` echoes too.
 """
 
 from __future__ import annotations
@@ -17,12 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from evalharness.records import JsonObject
+from evalharness.testing.emulator.readers import READERS, WRONG, read
 
 TOKEN: Final = re.compile(r"\s*\S+|\s+$")
 TEMPLATE_TOKENS: Final = 4
 """Tokens that a chat template adds to each message."""
-
-WRONG: Final = "no idea"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,11 @@ def answer(model: str, body: JsonObject, gold: Mapping[str, str], *, choice: int
     reasoning = None
     if name == "think":
         reasoning = f"the question is {asked!r}"
-    text = spoken(name, asked, gold, draw(body, choice))
+    program, _, setting = name.partition("@")
+    if program in READERS:
+        text = read(program, float(setting or 1), body, gold)
+    else:
+        text = spoken(name, asked, gold, draw(body, choice))
     prompt_tokens = sum(count(str(turn.get("content") or "")) + TEMPLATE_TOKENS for turn in turns)
     if name == "tool":
         call = {
