@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "bless": ("evalharness.cli.bless", "Keep a run as a baseline in git."),
     "report": ("evalharness.cli.report", "Write the reports of runs or gates again."),
     "export": ("evalharness.cli.export", "Write a run as CSV, JSON lines, Parquet or LaTeX."),
+    "prices": ("evalharness.cli.prices", "List prices, refresh them, or weigh a rented machine."),
     "cache": ("evalharness.cli.cache", "List or prune the answers kept between runs."),
     "view": ("evalharness.cli.view", "Browse a folder of runs on this machine."),
     "validate": ("evalharness.cli.validate", "Check a suite, a held-out file or a training file."),

@@ -71,26 +71,39 @@ def amount(value: Any) -> float | None:  # Any: parsed JSON
     return number if math.isfinite(number) and number >= 0 else None
 
 
-def price_file(prices: Mapping[str, PriceSpec], *, where: str, as_of: str) -> str:
-    """The text of a price file for EVALHARNESS_PRICES.
+def price_file(
+    prices: Mapping[str, PriceSpec], *, where: str, as_of: str, earlier: str = ""
+) -> str:
+    """The text of a price file with the catalogue's prices.
 
     where: the address of the catalogue.  as_of: the day it was read, ISO 8601.
+    earlier: the text of the file before; its prices from elsewhere (the user's own) stay and win.
     """
     import yaml
 
+    before = yaml.safe_load(earlier) if earlier else {}
+    own = {
+        str(name): entry
+        for name, entry in ((before or {}).get("prices") or {}).items()
+        if not isinstance(entry, dict) or entry.get("source") != SOURCE
+    }
     listed = {
         name: {
             "prompt": price.prompt_usd_per_mtok,
             "completion": price.completion_usd_per_mtok,
             "source": SOURCE,
         }
-        for name, price in sorted(prices.items())
+        for name, price in prices.items()
+        if name.lower() not in {kept.lower() for kept in own}
     }
     content = {
         "format": 1,
         "unit": "usd_per_mtok",
         "currency": "USD",
-        "sources": {SOURCE: {"where": where, "as_of": as_of}},
-        "prices": listed,
+        "sources": {
+            **((before or {}).get("sources") or {}),
+            SOURCE: {"where": where, "as_of": as_of},
+        },
+        "prices": dict(sorted({**listed, **own}.items())),
     }
     return str(yaml.safe_dump(content, sort_keys=False))

@@ -1,7 +1,7 @@
 """What an answer cost: token prices from a small dated file, or from the user.
 
-Reads: prices.yaml beside this module, and the file that EVALHARNESS_PRICES names.
-Gives: price_of, cost_usd, PricedClient, break_even_requests_per_hour.
+Reads: prices.yaml beside this module, and the user's own file (see `own_file`).
+Gives: price_of, price_files, cost_usd, PricedClient, break_even_requests_per_hour.
 Depends on: spec.suite, records, contracts, errors.
 A price that is not known is None, never 0: a report then shows no cost at all.
 """
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from evalharness.errors import SpecError
+from evalharness.records import Record
 from evalharness.spec.suite import PriceSpec
 
 if TYPE_CHECKING:
     from evalharness.contracts import Client, Identity
-    from evalharness.records import Completion, Request, Usage
+    from evalharness.records import Completion, Estimate, Request, Usage
 
 MTOK: Final = 1e6
 SHIPPED: Final = Path(__file__).with_name("prices.yaml")
@@ -29,16 +30,31 @@ SHIPPED: Final = Path(__file__).with_name("prices.yaml")
 def price_of(identity: Identity, environment: Mapping[str, str]) -> PriceSpec | None:
     """The price of a model: the user's file first, then ours; None where neither knows it.
 
-    EVALHARNESS_PRICES names a file in the form of prices.yaml.
     Raises SpecError for a file that is wrong.
     """
     name = f"{identity.provider}/{identity.model}".lower()
-    own = environment.get("EVALHARNESS_PRICES")
-    for path in ([Path(own)] if own else []) + [SHIPPED]:
+    for path in price_files(environment):
         found = read_prices(path).get(name)
         if found is not None:
             return found
     return None
+
+
+def price_files(environment: Mapping[str, str]) -> list[Path]:
+    """The files that prices are looked up in, the first that knows a model wins."""
+    own = own_file(environment)
+    named = "EVALHARNESS_PRICES" in environment
+    return [own, SHIPPED] if named or own.is_file() else [SHIPPED]
+
+
+def own_file(environment: Mapping[str, str]) -> Path:
+    """The user's own price file: what EVALHARNESS_PRICES names, or one in the user's folder."""
+    named = environment.get("EVALHARNESS_PRICES")
+    if named:
+        return Path(named)
+    from platformdirs import user_config_path
+
+    return user_config_path("evalharness") / "prices.yaml"
 
 
 @lru_cache(maxsize=8)
@@ -103,6 +119,37 @@ def break_even_requests_per_hour(usd_per_hour: float, usd_per_request: float) ->
     None where a request costs nothing by token: the endpoint never pays.
     """
     return usd_per_hour / usd_per_request if usd_per_request > 0 else None
+
+
+class BreakEven(Record, frozen=True, kw_only=True):
+    """From how many requests an hour on a rented machine is cheaper than paying by token.
+
+    lower_per_hour, upper_per_hour: the bounds of the mean cost, turned into requests; None where
+    a request may cost nothing.  level: of both together.
+    """
+
+    usd_per_hour: float
+    usd_per_request: float
+    requests_per_hour: float
+    lower_per_hour: float
+    upper_per_hour: float | None
+    level: float
+
+
+def break_even_of(cost: Estimate, usd_per_hour: float) -> BreakEven | None:
+    """The break-even of a mean cost a request; None where a request costs nothing."""
+    value = break_even_requests_per_hour(usd_per_hour, cost.value)
+    lower = break_even_requests_per_hour(usd_per_hour, cost.upper)
+    if value is None or lower is None:
+        return None
+    return BreakEven(
+        usd_per_hour=usd_per_hour,
+        usd_per_request=cost.value,
+        requests_per_hour=value,
+        lower_per_hour=lower,
+        upper_per_hour=break_even_requests_per_hour(usd_per_hour, cost.lower),
+        level=cost.level,
+    )
 
 
 class PricedClient:
