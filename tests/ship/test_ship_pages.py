@@ -25,6 +25,10 @@ def test_every_extra_stands_on_the_page_and_no_other():
     assert set(PROJECT["optional-dependencies"]) - {"dev", "all"} == named
 
 
+def test_the_package_says_the_version_of_the_project():
+    assert PROJECT["version"] == VERSION
+
+
 def test_the_citation_is_of_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert (VERSION, PROJECT["license"]) == (citation["version"], citation["license"])
