@@ -37,7 +37,7 @@ def command(suite: str, answers: tuple[str, ...], options: RunOptions, output: O
     if not spec.judges:
         raise SpecError(
             f"suite '{spec.name}' has no judges",
-            where=f"{spec.base}/suite.yaml",
+            where=spec.place,
             mend="add `judges:`, see docs/judges.md",
         )
     arms = distinct([resolve(name, suite=spec.name) for name in answers])

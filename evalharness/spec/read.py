@@ -40,7 +40,8 @@ def read_suite(path: Path) -> Suite:
     _spread_policy(raw.get("policy"), path, text, prefix="policy.")
     suite = convert(raw, Suite, path, text)
     _check_suite(suite, path, text)
-    return msgspec.structs.replace(suite, base=str(path.parent), sha256=digest(suite))
+    sha256 = digest(suite)
+    return msgspec.structs.replace(suite, base=str(path.parent), file=path.name, sha256=sha256)
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -229,12 +230,12 @@ def digest(spec: Suite | Policy | MetricSpec | Baseline) -> str:
     A suite without judges keeps the hash that it had before there were any.
     """
     if isinstance(spec, Suite):
-        spec = msgspec.structs.replace(spec, base="", sha256="")
+        said = msgspec.to_builtins(msgspec.structs.replace(spec, base="", sha256=""))
+        del said["file"]
         if not spec.judges:
-            said = msgspec.to_builtins(spec)
             del said["judges"]
-            return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
-    elif isinstance(spec, Baseline):
+        return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
+    if isinstance(spec, Baseline):
         spec = msgspec.structs.replace(spec, base="")
     return hashlib.sha256(msgspec.json.encode(spec, order="sorted")).hexdigest()
 

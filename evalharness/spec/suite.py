@@ -6,6 +6,7 @@ Depends on: records.  Knows nothing of files.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from evalharness.records import GateRole, GateTest, JsonObject, Record
@@ -205,7 +206,8 @@ class Policy(Record, frozen=True, kw_only=True):
 class Suite(Record, frozen=True, kw_only=True):
     """A held-out set, how it is asked, how it is scored and what READY means.
 
-    base: the folder that relative paths start from.  sha256: of what it says, not of its file.
+    base: the folder that relative paths start from.  file: the file's name in it.
+    sha256: of what it says, not of its file.
     """
 
     name: str
@@ -219,7 +221,13 @@ class Suite(Record, frozen=True, kw_only=True):
     policy: Policy = Policy()
     outputs: dict[str, str] = {}
     base: str = ""
+    file: str = "suite.yaml"
     sha256: str = ""
+
+    @property
+    def place(self) -> str:
+        """The suite's file, as errors name it."""
+        return str(Path(self.base) / self.file)
 
 
 class PriceSpec(Record, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ class Bench:
 
 def judge_place(suite: Suite, judge: JudgeSpec) -> str:
     """Where a judge stands, for errors."""
-    return f"{Path(suite.base) / 'suite.yaml'}, judges, '{judge.name}'"
+    return f"{suite.place}, judges, '{judge.name}'"
 
 
 def judge_arm(suite: Suite, judge: JudgeSpec, *, about: str = "") -> Arm:

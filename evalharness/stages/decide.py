@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 
 from evalharness.errors import SpecError, UsageError
+from evalharness.handover import OnlineGate, OnlinePlan
+from evalharness.online.plan import Arms, online_gates, online_plan
 from evalharness.results import ComparisonRow, GateArm, GateFile, GateRow, Invalid, Volatile
 from evalharness.spec.locate import find_suite
 from evalharness.spec.read import digest, read_suite
@@ -75,6 +77,7 @@ class _Judged:
     accounts: list[tuple[Evidence, Allowance]] = field(default_factory=list)
     stamps: list[str] = field(default_factory=list)
     standing: list[SuiteStanding] = field(default_factory=list)
+    online: list[OnlineGate] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -89,7 +92,7 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
         if not any(gate.role != "diagnostic" for gate in suite.policy.gates):
             raise SpecError(
                 f"suite '{suite.name}' has no gates, so nothing could be decided",
-                where=f"{suite.base}/suite.yaml, policy.gates",
+                where=f"{suite.place}, policy.gates",
                 mend="add at least one gate with role primary or guardrail",
             )
     judged = [_judge_suite(suite, request, options, report) for suite in suites]
@@ -115,6 +118,7 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
         gates=gates,
         comparisons=tuple(row for part in judged for row in part.comparisons),
         standings=standings([one for part in judged for one in part.standing], gates, alpha=alpha),
+        online=_online(judged) if decided.state == "READY" else None,
         invalid=invalid,
         warnings=tuple(warning for part in judged for warning in part.warnings),
         hashes=_hashes(suites, judged, options),
@@ -255,7 +259,32 @@ def _judge_suite(
     ]
     seed = options.seed if options.seed is not None else (suite.generation.seed or 0)
     judged.standing.append(stand_suite(spent, placed, judged.gates, judged.invalid, seed=seed))
+    judged.online.extend(_sized(judged, placed, seed))
     return judged
+
+
+def _sized(judged: _Judged, placed: Sequence[Placed], seed: int) -> list[OnlineGate]:
+    """The gates of the only candidate against the first baseline, sized for traffic."""
+    candidates = [arm for arm in placed if arm.role == "candidate"]
+    rows = [
+        row
+        for row in judged.gates
+        if row.baseline == placed[0].name and row.candidate_arm == candidates[0].name
+    ]
+    open_ = [row for row in rows if row.role != "diagnostic" and row.outcome != "PASS"]
+    if len(candidates) > 1 or judged.invalid or open_:
+        return []  # nothing to hand over
+    arms = Arms(placed[0].table, candidates[0].table)
+    return online_gates(rows, arms, judged.suite.policy, seed=seed)
+
+
+def _online(judged: Sequence[_Judged]) -> OnlinePlan | None:
+    """The A/B test of a READY candidate, over all suites."""
+    first = judged[0]
+    names = (first.arms[0].name, first.arms[-1].name)
+    return online_plan(
+        [gate for part in judged for gate in part.online], names, first.suite.policy
+    )
 
 
 def _stamps(request: GateRequest, judged: Sequence[_Judged]) -> tuple[str, ...]:
@@ -335,4 +364,9 @@ def _write(file: GateFile, out: Path) -> Path:
     identity = sha256_of((file.kind, file.arms, file.hashes))[:8]
     folder = out / "gates" / f"{identity}-1"
     write_json(folder / "gate.json", msgspec.structs.replace(file, gate=folder.name))
+    plan = folder / "online_plan.json"
+    if file.online is not None:
+        write_json(plan, file.online)
+    else:
+        plan.unlink(missing_ok=True)  # of an earlier verdict on the same runs
     return folder

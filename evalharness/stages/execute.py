@@ -87,7 +87,7 @@ def execute(
 def check_scoring(suite: Suite) -> None:
     """Refuse a metric, an option or an extraction rule that fails, before anything is asked."""
     suite_metrics(suite)
-    build_extractor(suite.extract, where=f"{suite.base}/suite.yaml")
+    build_extractor(suite.extract, where=suite.place)
 
 
 def open_arm(suite: Suite, arm: Arm, options: RunOptions, shared: Shared) -> Opened:

@@ -37,7 +37,7 @@ def foresee(
     if not suite.policy.gates:
         raise SpecError(
             f"suite '{suite.name}' has no gates to plan for",
-            where=f"{suite.base}/suite.yaml, policy.gates",
+            where=f"{suite.place}, policy.gates",
             mend="add at least one gate",
         )
     arms = distinct(resolve_all(references, options, suite=suite.name))

@@ -74,7 +74,7 @@ class Answers:
     def __init__(self, suite: Suite, source: Source, folder: RunFolder) -> None:
         self.suite, self.source, self.folder = suite, source, folder
         self.manifest: Manifest = folder.manifest()
-        where = str(Path(suite.base) / "suite.yaml")
+        where = suite.place
         self._extract: Extractor | None = build_extractor(suite.extract, where=where)
         self._outcomes = JournalReader(folder.outcomes_path, OutcomeEntry, name="outcomes")
 

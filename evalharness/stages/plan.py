@@ -154,7 +154,7 @@ def program_of(suite: Suite, arm: Arm, source: Source, reads: Reads) -> PromptPr
     from evalharness.prompts.build import build_program
 
     prompt = arm.prompt or suite.prompt
-    place = arm.where if arm.prompt else str(Path(suite.base) / "suite.yaml")
+    place = arm.where if arm.prompt else suite.place
     base = arm.base if arm.prompt and arm.base else Path(suite.base)
     if reads == "prompts":
         return build_program(prompt, base=base, where=place, heldout=source)

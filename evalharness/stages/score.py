@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -106,7 +105,7 @@ def suite_metrics(suite: Suite, folder: RunFolder | None = None) -> list[NamedMe
 
     Raises SpecError for an unknown metric or option.
     """
-    place = str(Path(suite.base) / "suite.yaml")
+    place = suite.place
     specs = [completed(spec, suite) for spec in suite.metrics]
     specs += judge_metrics(suite)
     labels = {spec.key for spec in specs} | pair_labels(suite)
@@ -143,7 +142,7 @@ def observed(folder: RunFolder | None) -> list[str]:
 def score(suite: Suite, source: Source, folder: RunFolder, report: Report, *, repeats: int) -> None:
     """Write marks.jsonl anew. Raises DataError, SpecError, StoreError, WriteError."""
     metrics = suite_metrics(suite, folder)
-    extract = build_extractor(suite.extract, where=str(Path(suite.base) / "suite.yaml"))
+    extract = build_extractor(suite.extract, where=suite.place)
     arm = folder.manifest().arm
     hearing = Hearing(suite, arm) if suite.judges else None
     outcomes = JournalReader(folder.outcomes_path, OutcomeEntry, name="outcomes")

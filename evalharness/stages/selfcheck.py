@@ -30,7 +30,7 @@ CHECKED: Final = 200
 
 def check_suite(suite: Suite, data: Path | None) -> list[Finding]:
     """Everything that would go wrong before, or silently after, a run of this suite."""
-    place = f"{suite.base}/suite.yaml"
+    place = suite.place
     try:
         metrics = suite_metrics(suite)
         extract = build_extractor(suite.extract, where=place)
