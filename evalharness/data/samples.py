@@ -232,6 +232,7 @@ def _of_conversation(whole: Sample, turn: Turn) -> Sample:
 def _identified(sample: Sample) -> Sample:
     """The sample with its content hash, which is also its id where it has none."""
     digest = content_sha256(sample)
-    return msgspec.structs.replace(
-        sample, id=sample.id or digest[:ID_HEX_DIGITS], content_sha256=digest
-    )
+    if not sample.id:
+        return msgspec.structs.replace(sample, id=digest[:ID_HEX_DIGITS], content_sha256=digest)
+    msgspec.structs.force_setattr(sample, "content_sha256", digest)  # nobody else has it yet
+    return sample
