@@ -242,7 +242,11 @@ FAILURE_KINDS: Final[dict[str, str]] = {
 
 
 class Attempt(Record, frozen=True, kw_only=True):
-    """One try at a request, as it went; `billed` is unknown when it broke after sending."""
+    """One try at a request, as it went; `billed` is unknown when it broke after sending.
+
+    cost_usd: of a try that gave no answer and was billed all the same, where usage and price are
+    known; an answer's cost stands with the answer.
+    """
 
     started_at: str
     latency_s: float
@@ -253,6 +257,7 @@ class Attempt(Record, frozen=True, kw_only=True):
     usage: Usage | None = None
     billed: Literal["yes", "no", "unknown"] = "unknown"
     wait_s: float = 0.0
+    cost_usd: float | None = None
 
 
 class Answered(Record, frozen=True, kw_only=True, tag="answered", tag_field="outcome"):

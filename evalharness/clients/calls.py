@@ -20,13 +20,14 @@ class CallFacts:
     """What is known of a call that gave no answer.
 
     status: of the HTTP response, if one came.  billed: `no` for a refusal, `unknown` once a
-    request was sent and nothing usable came back.
+    request was sent and nothing usable came back.  cost_usd: of the usage, where both are known.
     """
 
     status: int | None = None
     billed: Literal["yes", "no", "unknown"] = "unknown"
     usage: Usage | None = None
     ttft_s: float | None = None
+    cost_usd: float | None = None
 
 
 NO_FACTS = CallFacts()

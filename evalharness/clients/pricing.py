@@ -9,13 +9,15 @@ A price that is not known is None, never 0: a report then shows no cost at all.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from evalharness.errors import SpecError
+from evalharness.clients.calls import facts_of
+from evalharness.errors import ClientError, SpecError
 from evalharness.records import Record
 from evalharness.spec.suite import PriceSpec
 
@@ -163,8 +165,14 @@ class PricedClient:
         self._price = price
 
     async def complete(self, request: Request) -> Completion:
-        """The client's answer with its price."""
-        completion = await self._client.complete(request)
+        """The client's answer with its price; a failure that was billed says so too."""
+        try:
+            completion = await self._client.complete(request)
+        except ClientError as error:
+            facts = facts_of(error)
+            if facts.usage is not None and hasattr(error, "facts"):
+                error.facts = replace(facts, cost_usd=cost_usd(facts.usage, self._price))
+            raise
         if completion.cost_usd is not None:
             return completion
         return msgspec.structs.replace(completion, cost_usd=cost_usd(completion.usage, self._price))

@@ -218,6 +218,7 @@ def bad_attempt(error: ClientError, started_at: str, latency_s: float, wait_s: f
         usage=facts.usage,
         billed="yes" if facts.usage is not None else facts.billed,
         wait_s=wait_s,
+        cost_usd=facts.cost_usd,
     )
 
 

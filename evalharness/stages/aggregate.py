@@ -16,10 +16,11 @@ from evalharness.errors import TooFewSamples
 from evalharness.records import Answered, Estimate, Estimated, Judgement, Undetermined
 from evalharness.results import MetricSummary, RunSummary, Spent, Volatile
 from evalharness.spec.suite import Suite
+from evalharness.stages.bill import spent
 from evalharness.stages.effects import absolute_effect
 from evalharness.stages.kinds import plain_value
 from evalharness.stages.pairing import arm_rows, slice_mask
-from evalharness.store.journal import EvidenceEntry, read_costs, read_entries
+from evalharness.store.journal import EvidenceEntry, read_entries
 from evalharness.store.marks import MarkTable, read_marks
 from evalharness.store.runs import RunFolder, write_json
 
@@ -129,38 +130,6 @@ def _estimate(
         method=effect.method,
         n=effect.n,
         n_clusters=effect.n_clusters,
-    )
-
-
-def spent(folder: RunFolder) -> Spent:
-    """Tokens and money of a run, from its journal; the last outcome of a unit counts."""
-    counts = {"live": 0, "cached": 0, "recorded": 0}
-    prompt = completion = attempts = 0
-    low = high = 0.0
-    priced = False
-    for outcome in read_costs(folder.outcomes_path):
-        attempts += len(outcome.attempts)
-        answer = outcome.completion
-        if answer is None:
-            continue
-        counts[answer.provenance.source] += 1
-        if answer.usage is not None:
-            prompt += answer.usage.prompt_tokens
-            completion += answer.usage.completion_tokens
-        if answer.cost_usd is not None and answer.provenance.source != "cached":
-            priced = True
-            low += answer.cost_usd
-            unsure = sum(1 for attempt in outcome.attempts[:-1] if attempt.billed == "unknown")
-            high += answer.cost_usd * (1 + unsure)
-    return Spent(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        requests_live=counts["live"],
-        requests_cached=counts["cached"],
-        requests_recorded=counts["recorded"],
-        attempts=attempts,
-        cost_low_usd=low if priced else None,
-        cost_high_usd=high if priced else None,
     )
 
 
