@@ -25,7 +25,7 @@ from evalharness.spec.suite import Baseline, MetricSpec, Policy, Suite
 Spec = TypeVar("Spec", Suite, Baseline, Policy)
 
 RESERVED_METRIC_KEYS = {"name", "label"}
-OWN_KEYS = {"base", "sha256"}
+OWN_KEYS = {"base", "file", "sha256"}
 """Fields that reading fills in; a file that sets them is refused."""
 
 

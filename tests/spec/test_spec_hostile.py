@@ -139,7 +139,7 @@ def test_control_characters_are_named_as_the_fault(refused, text):
     assert "control characters are not allowed" in refused(text).message
 
 
-@pytest.mark.parametrize("key", ["base", "sha256"])
+@pytest.mark.parametrize("key", ["base", "file", "sha256"])
 def test_fields_that_reading_fills_in_cannot_be_written(refused, key):
     error = refused(f"name: x\n{key}: /etc")
     assert error.message == f"unknown key '{key}'"
