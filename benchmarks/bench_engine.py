@@ -20,9 +20,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import claim, cpu_seconds, evalharness, peak_mb
+from measure import claim, cpu_and_peak, cpu_seconds, evalharness
 
 FEW, MANY = 1_000, 9_000
+SIZES = (1_000, 10_000, 100_000)
+QUICK_SIZES = (1_000, 4_000, 16_000)
 
 PLAIN = """
 import asyncio, json, sys
@@ -116,7 +118,7 @@ def main() -> None:
                 most = max(flat)
                 growth = flat[most] / flat[min(flat)]
                 claim(f"harness at {most} against {min(flat)} connections", growth, 1.1)
-            memory(work, url)
+            growth(work, url, QUICK_SIZES if arguments.quick else SIZES)
     finally:
         server.terminate()
         server.communicate()
@@ -124,7 +126,7 @@ def main() -> None:
 
 def prepare(work: Path) -> None:
     """Data and suites of both sizes."""
-    for count in (FEW, MANY):
+    for count in (FEW, MANY, *SIZES, *QUICK_SIZES):
         text = "Question number {}: what is the capital of France, and why does it matter?"
         with (work / f"{count}.jsonl").open("w") as file:
             for number in range(count):
@@ -186,16 +188,18 @@ def harness(
     return evalharness("run", f"{count}.yaml", *options, "--out", str(work / "runs"))
 
 
-def memory(work: Path, url: str) -> None:
-    """Print how memory grows with the number of questions."""
-    peaks = {}
-    for count in (FEW, MANY):
+def growth(work: Path, url: str, sizes: tuple[int, ...]) -> None:
+    """Print how CPU and memory grow with the number of questions; the last two sizes are judged."""
+    seconds, peaks = {}, {}
+    for count in sizes:
         shutil.rmtree(work / "runs", ignore_errors=True)
-        command = harness(work, url, count, 64)
-        command[command.index(f"{count}.yaml")] = str(work / f"{count}.yaml")
-        peaks[count] = peak_mb(command)
-    print(f"peak memory: {peaks[FEW]:.0f} MB at {FEW}, {peaks[MANY]:.0f} MB at {MANY} questions")
-    claim(f"memory of {MANY} / {FEW} questions", peaks[MANY] / peaks[FEW], 1.1)
+        seconds[count], peaks[count] = cpu_and_peak(harness(work, url, count, 64), cwd=work)
+        print(f"{count} questions: {seconds[count]:.1f} s CPU, {peaks[count]:.0f} MB at most")
+    least, some, most = sizes
+    first = (seconds[some] - seconds[least]) / (some - least)
+    later = (seconds[most] - seconds[some]) / (most - some)
+    claim(f"CPU of a question, {some} to {most} / {least} to {some}", later / first, 1.05)
+    claim(f"memory of {most} / {least} questions", peaks[most] / peaks[least], 1.1)
 
 
 if __name__ == "__main__":

@@ -37,18 +37,28 @@ def interleaved(commands: Mapping[str, Sequence[str]], *, rounds: int) -> dict[s
 
 def peak_mb(command: Sequence[str]) -> float:
     """Peak resident memory of a command in MB, measured in a process of its own."""
+    return cpu_and_peak(command)[1]
+
+
+def cpu_and_peak(command: Sequence[str], *, cwd: Path | None = None) -> tuple[float, float]:
+    """CPU seconds and peak resident memory in MB of one run of a command."""
     program = (
         "import resource, subprocess, sys\n"
         "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode\n"
-        "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(code, used.ru_utime + used.ru_stime, used.ru_maxrss)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, *command], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, *command],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    code, kilobytes = done.stdout.split()
+    code, seconds, kilobytes = done.stdout.split()
     if code not in ("0", "1", "2"):
         raise RuntimeError(f"{command}: exit {code}\n{done.stderr[-2000:]}")
-    return int(kilobytes) / 1024
+    return float(seconds), int(kilobytes) / 1024
 
 
 def claim(what: str, measured: float, limit: float, *, unit: str = "x") -> None:
