@@ -62,7 +62,8 @@ class HeaderRule:
 class BulletRule:
     """How many bullets there are under each header (or in all), and how long one may be.
 
-    headers: where given, the rule holds for each section that begins with one of them.
+    headers: where given, the rule holds for each section that begins with one of them; a header
+    that is not there has no bullets.
     only: nothing but bullets, blank lines and headers is allowed.
     """
 
@@ -89,6 +90,8 @@ class BulletRule:
             if sections:
                 name, count = sections[-1]
                 sections[-1] = (name, count + 1)
+        found = {name for name, _ in sections}
+        sections += [(name, 0) for name in map(header_of, self.headers) if name not in found]
         return self._miscounted(sections)
 
     def _miscounted(self, sections: Sequence[tuple[str, int]]) -> str | None:

@@ -11,7 +11,7 @@ from written_suites import SUITES, rows
 
 from evalharness.catalog import make_metric
 from evalharness.data.sources import open_source
-from evalharness.records import Completion, Item
+from evalharness.records import Completion, Item, Sample
 from evalharness.spec.read import read_suite
 
 HEADERS = ["Parties", "Money", "Duration", "Exit", "Risk", "Watch out"]
@@ -145,9 +145,50 @@ def test_the_readme_states_the_rouge_of_the_recordings(root):
             )
             for sample in samples
         ]
-        means = [
-            float(metric.reduce(metric.measure(items).rows_nk.sum(axis=0)))
-            for metric in (make_metric(one.name, one.options) for one in suite.metrics)
-        ]
-        lsum, one, two, kept = (f"{mean:.3f}" for mean in means)
-        assert f"| {one} | {two} | {lsum} | {kept} |" in text
+        means = {
+            spec.key: f"{float(metric.reduce(metric.measure(items).rows_nk.sum(axis=0))):.3f}"
+            for spec in suite.metrics
+            for metric in (make_metric(spec.name, spec.options),)
+        }
+        row = [means[key] for key in ("rouge_1", "rouge_2", "rouge_lsum", "format_ok")]
+        assert f"| {' | '.join(row)} |" in text
+
+
+def kept_rules(text):
+    """The format metrics of the suite that a summary keeps."""
+    suite = read_suite(SUITES / "contract-summary/suite.yaml")
+    sample = Sample(id="s", input="x", targets=("x",), content_sha256="0" * 64)
+    item = Item(sample=sample, completion=Completion(text=text), text=text)
+    return {
+        spec.key
+        for spec in suite.metrics
+        if spec.key in {"format_ok", "headers", "bullets", "length"}
+        and make_metric(spec.name, spec.options).measure([item]).rows_nk[0, 0] == 1.0
+    }
+
+
+ALL_RULES = {"format_ok", "headers", "bullets", "length"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "broken"),
+    [
+        (lambda text: text, set()),
+        (lambda text: text.replace("## Exit", "## Ending"), {"headers", "bullets"}),
+        (lambda text: text.replace("- For breach", "- For breach" + " and so on" * 8), {"bullets"}),
+        (lambda text: text + "\n- One more." * 4, {"bullets"}),
+        (lambda text: "Here is the summary:\n" + text, {"bullets"}),
+        (lambda text: text.replace("## Exit", "**Exit:**"), set()),
+        (lambda text: "", {"headers", "bullets", "length"}),
+        (lambda text: text + "\n- Again." * 20, {"bullets", "length"}),
+    ],
+)
+def test_the_single_rules_say_what_a_broken_format_broke(heldout, spoil, broken):
+    kept = heldout[0]["summary"]
+    text = spoil(kept)
+    assert ALL_RULES - kept_rules(text) == broken | ({"format_ok"} if text != kept else set())
+
+
+def test_whoever_keeps_the_whole_format_keeps_every_single_rule(everything):
+    for row in everything[::7]:
+        assert kept_rules(row["summary"]) == ALL_RULES
