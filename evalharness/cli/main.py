@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "run": ("evalharness.cli.run", "Ask one or more models and score their answers."),
     "score": ("evalharness.cli.score", "Score stored answers; no model, key or network."),
     "judge": ("evalharness.cli.judge", "Let judges judge answers, and pairs of answers."),
+    "rate": ("evalharness.cli.rate", "Let people judge answers, blinded; read them back."),
     "compare": ("evalharness.cli.compare", "Compare runs sample by sample; no verdict."),
     "gate": ("evalharness.cli.gate", "Decide: READY, NOT_READY, INCONCLUSIVE or INVALID."),
     "tune": ("evalharness.cli.tune", "Fine-tune a model and gate what it became."),

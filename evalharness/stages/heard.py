@@ -139,6 +139,8 @@ class Hearing:
             for rating in by_unit.get((sample.id, repeat), ()):
                 if rating.is_about(self.arm, answer_sha256(text)):
                     name = f"{judge}/human/{rating.annotator}"
+                    if name in evidence:  # the same answer rated twice: both opinions count
+                        name = f"{name}#{len(evidence)}"
                     evidence[name] = human_judgement(rating.score, rating.annotator, rating.reason)
         return evidence
 
