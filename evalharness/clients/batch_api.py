@@ -50,6 +50,12 @@ DISCOUNT: Final = 0.5
 
 WINDOW_S: Final = 24 * 3600.0
 POLL_S: Final = 30.0
+BATCHES: Final = 3
+"""Batches that one set of questions may take, where each expires before it is through."""
+
+UNASKED: Final = frozenset({"batch_expired", "batch_cancelled"})
+"""OpenAI's codes of lines that were never asked; they stand in the error file."""
+
 ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 Protocol = Literal["openai", "together"]
 
@@ -99,17 +105,32 @@ class BatchApiClient:
         lines, outcomes = self._lines(requests)
         if lines:
             try:
-                batch = await self._follow(await self._submitted(lines))
-                found = await self._collect(batch, requests)
+                outcomes.update(await self._asked(lines, requests))
             except Transient as error:
                 raise fatal(
                     "connection",
                     f"the provider cannot be reached: {error.message}",
                     mend="run again: a batch that was submitted goes on and is followed",
                 ) from error
-            for index in lines:
-                outcomes[index] = found.get(index, self._left_out())
         return [outcomes[index] for index in range(len(requests))]
+
+    async def _asked(
+        self, lines: dict[int, bytes], requests: Sequence[Request]
+    ) -> dict[int, Outcome]:
+        """The outcome of every line; what a batch leaves when it expires goes into another one."""
+        found: dict[int, Outcome] = {}
+        missing = lines
+        for _ in range(BATCHES):
+            batch = await self._follow(await self._submitted(missing))
+            ended = await self._collect(batch, requests)
+            found.update({index: ended[index] for index in missing if index in ended})
+            answered, missing = missing, {i: lines[i] for i in missing if i not in found}
+            status = str(batch.get("status", "")).lower()
+            if status != "completed":
+                self._forget(answered)
+            if not missing or status != "expired":
+                break
+        return found | {index: self._left_out() for index in missing}
 
     async def close(self) -> None:
         """Close all connections; may be called twice. Batches go on at the provider."""
@@ -171,6 +192,12 @@ class BatchApiClient:
         name = hashlib.sha256(self._endpoint.address.root.encode() + b"\0" + content).hexdigest()
         return self._settings.cache_dir.parent / "batches" / f"{name}.json"
 
+    def _forget(self, lines: dict[int, bytes]) -> None:
+        """A batch that ended early is not followed again: the same lines are a new one."""
+        note = self._note_path(b"".join(lines.values()))
+        if note is not None:
+            note.unlink(missing_ok=True)
+
     async def _follow(self, batch: str) -> JsonObject:
         """The batch once it has ended, whatever its end."""
         deadline = time.monotonic() + WINDOW_S
@@ -195,7 +222,7 @@ class BatchApiClient:
                 continue
             for entry in read_lines(await download(self._rest, str(file))):
                 index = index_of(entry, len(requests))
-                if index is not None and index not in found:
+                if index is not None and index not in found and not is_expired(entry):
                     found[index] = self._outcome(entry, requests[index])
         return found
 
@@ -239,6 +266,12 @@ class BatchApiClient:
 def failed(kind: str, detail: str) -> Failed:
     """A failure of one line."""
     return msgspec.convert({"kind": kind, "detail": detail, "outcome": "failed"}, Failed)
+
+
+def is_expired(entry: JsonObject) -> bool:
+    """Whether a line says that the batch ended before it was asked."""
+    error = entry.get("error")
+    return isinstance(error, dict) and error.get("code") in UNASKED
 
 
 def said_of(shown: JsonObject) -> str:

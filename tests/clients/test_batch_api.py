@@ -140,13 +140,29 @@ def test_other_questions_are_another_batch(emulator, client, batch, requests):
     assert 2 == len(emulator.jobs.batches)
 
 
-@pytest.mark.parametrize("status", ["expired", "cancelled"])
-def test_a_batch_that_ends_early_leaves_the_rest_as_timeouts(
-    emulator, client, batch, requests, status
-):
-    emulator.set_plan(Plan(job_end=status))
+def test_a_batch_that_is_cancelled_leaves_the_rest_as_timeouts(emulator, client, batch, requests):
+    emulator.set_plan(Plan(job_end="cancelled"))
     outcomes = batch(client(), requests)
     assert {"timeout"} == {outcome.kind for outcome in outcomes}
+    emulator.ledger.plan = Plan()
+    outcomes = batch(client(), requests)
+    assert all(isinstance(outcome, Answered) for outcome in outcomes), "asked anew, not followed"
+
+
+def test_what_an_expired_batch_left_is_asked_again_and_nothing_else(
+    emulator, client, batch, requests
+):
+    emulator.set_plan(Plan(job_end="expired"))
+    outcomes = batch(client(), requests)
+    # 20 questions, half of them answered in each of three batches: 10, 5, 2, and 3 are left.
+    assert (3, 17) == (len(emulator.jobs.batches), emulator.state()["billed_requests"])
+    assert 0 == emulator.state()["asked_again"]
+    left = [request for request, found in zip(requests, outcomes, strict=True)
+            if not isinstance(found, Answered)]  # fmt: skip
+    assert 3 == len(left)
+    emulator.ledger.plan = Plan()
+    assert all(isinstance(outcome, Answered) for outcome in batch(client(), left))
+    assert 20 == emulator.state()["billed_requests"], "each was paid once"
 
 
 def test_a_batch_that_is_refused_as_a_whole_stops_the_run(emulator, client, batch, requests):

@@ -36,7 +36,7 @@ def show_batch(jobs: Jobs, call: Call) -> None:
         call.missing()
         return
     job.polls += 1
-    if batch_status(job, call.ledger) == "completed" and job.output is None:
+    if batch_status(job, call.ledger) in ("completed", "expired") and job.output is None:
         run_batch(jobs, job, call.ledger)
     call.wire.send_json(batch_object(job, call.ledger))
 
@@ -61,10 +61,19 @@ def batch_status(job: Job, ledger: Ledger) -> str:
 
 
 def run_batch(jobs: Jobs, job: Job, ledger: Ledger) -> None:
-    """Answer every line; lines that meet a fault go to the error file, in no order."""
+    """Answer every line; lines that meet a fault go to the error file, in no order.
+
+    A batch that expires has answered the first half, and says of the others that it has not.
+    """
     good: list[bytes] = []
     bad: list[bytes] = []
-    for line in jobs.files[job.asked["input_file_id"]].content.splitlines():
+    lines = jobs.files[job.asked["input_file_id"]].content.splitlines()
+    last = len(lines) // 2 if ledger.plan.job_end == "expired" else len(lines)
+    for line in lines[last:]:
+        late = {"code": "batch_expired", "message": "This request could not be executed in time."}
+        unasked = {"custom_id": json.loads(line)["custom_id"], "response": None, "error": late}
+        bad.append(json.dumps(unasked).encode())
+    for line in lines[:last]:
         entry = json.loads(line)
         status, body = answer_line(entry, ledger)
         response = {"status_code": status, "request_id": f"req-{len(good)}", "body": body}
