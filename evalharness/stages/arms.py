@@ -23,6 +23,9 @@ from evalharness.store.runs import RunFolder, is_run, load_run
 
 RECORDING_SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz", ".txt", ".gz")
 
+TRAINED = frozenset({"majority", "nearest_neighbour"})
+"""Providers whose model is a file of training rows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
@@ -128,6 +131,8 @@ def _from_baseline(baseline: Baseline, path: Path, reference: str) -> Arm:
         _check_provider(provider, baseline.model, place=f"{path}, model")
         if provider == "replay" and not Path(model).is_file():
             model = str(Path(baseline.base) / model)
+        if provider in TRAINED and (Path(baseline.base) / model).is_file():
+            model = os.path.normpath(Path(baseline.base) / model)
         if provider == "hf":
             model, options = _local_weights(baseline)
     return Arm(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from evalharness.errors import UsageError
@@ -85,3 +87,18 @@ def test_a_reference_that_means_nothing_says_what_would(reference, tmp_path, mon
 def test_equal_names_are_told_apart():
     arms = [resolve("scripted/echo")] * 3
     assert [arm.name for arm in distinct(arms)] == ["echo", "echo-2", "echo-3"]
+
+
+def test_a_trained_baseline_finds_its_rows_from_its_own_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "baselines"
+    folder.mkdir()
+    (folder / "train.jsonl").write_text('{"id": "a", "input": "x", "target": "y"}\n')
+    (folder / "most.yaml").write_text("name: most\nmodel: majority/train.jsonl\n")
+    monkeypatch.chdir(tmp_path)
+    arm = resolve("baselines/most.yaml")
+    assert ("majority", str(folder / "train.jsonl")) == (
+        arm.provider,
+        str(Path(arm.model).resolve()),
+    )
+    (folder / "train.jsonl").rename(tmp_path / "train.jsonl")
+    assert "train.jsonl" == resolve("baselines/most.yaml").model
