@@ -275,7 +275,8 @@ def _sized(judged: _Judged, placed: Sequence[Placed], seed: int) -> list[OnlineG
     if len(candidates) > 1 or judged.invalid or open_:
         return []  # nothing to hand over
     arms = Arms(placed[0].table, candidates[0].table)
-    return online_gates(rows, arms, judged.suite.policy, seed=seed)
+    seen = [row for row in rows if row.metric in arms.candidate.metrics]  # no judge of pairs there
+    return online_gates(seen, arms, judged.suite.policy, seed=seed)
 
 
 def _online(judged: Sequence[_Judged]) -> OnlinePlan | None:
