@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from evalharness.handover import OnlinePlan
 from evalharness.records import (
     FORMAT,
     Estimated,
@@ -213,6 +214,7 @@ class GateFile(Record, frozen=True, kw_only=True):
     gates: tuple[GateRow, ...] = ()
     comparisons: tuple[ComparisonRow, ...] = ()
     standings: Standings = Standings()
+    online: OnlinePlan | None = None
     invalid: tuple[Invalid, ...] = ()
     warnings: tuple[str, ...] = ()
     hashes: dict[str, str] = {}
@@ -334,6 +336,7 @@ class Facts(Record, frozen=True, kw_only=True):
     gates: tuple[GateRow, ...] = ()
     comparisons: tuple[ComparisonRow, ...] = ()
     standings: Standings = Standings()
+    online: OnlinePlan | None = None
     flips: tuple[Flip, ...] = ()
     invalid: tuple[Invalid, ...] = ()
     warnings: tuple[str, ...] = ()

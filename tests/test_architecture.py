@@ -18,6 +18,7 @@ FLOORS = {
     "records": 2,
     "results": 2,
     "standings": 2,
+    "handover": 2,
     "stats": 2,
     "contracts": 3,
     "sandbox": 3,

@@ -109,6 +109,7 @@ def gate_json(facts: Facts, reports: Mapping[str, str]) -> dict[str, Json]:
         "stamps": list(verdict.stamps) if verdict else [],
         "gates": [gate_row_json(row) for row in facts.gates],
         "standings": msgspec.to_builtins(facts.standings),
+        "online": msgspec.to_builtins(facts.online),
         "invalid": [msgspec.to_builtins(reason) for reason in facts.invalid],
         "warnings": list(facts.warnings),
         "reports": dict(reports),

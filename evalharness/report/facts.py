@@ -63,6 +63,7 @@ def build_facts(folder: Path, *, out: Path) -> Facts:
         gates=gate.gates,
         comparisons=gate.comparisons,
         standings=gate.standings,
+        online=gate.online,
         flips=tuple(_all_flips(gate, out)),
         invalid=gate.invalid,
         warnings=tuple(dict.fromkeys([*gate.warnings, *_warnings(arms)])),

@@ -22,6 +22,14 @@ from evalharness.report.arms import (
     spent_line,
 )
 from evalharness.report.numbers import Medium
+from evalharness.report.online_words import (
+    GATE_HEADER,
+    LOOK_HEADER,
+    alarm_words,
+    gate_rows,
+    look_rows,
+    online_sentence,
+)
 from evalharness.report.reasons import why
 from evalharness.report.standing_words import standing_lines
 from evalharness.report.wording import (
@@ -94,7 +102,8 @@ def table(
 
 def render_markdown(facts: Facts) -> str:
     """The whole report: verdict, gates, arms, slices, flips, how to reproduce it."""
-    parts = [*lead(facts), *results(facts), *_arms(facts), *_flips(facts), *_origin(facts)]
+    body = [*_online(facts), *_arms(facts), *_flips(facts), *_origin(facts)]
+    parts = [*lead(facts), *results(facts), *body]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -182,6 +191,21 @@ def _comparisons(facts: Facts) -> list[str]:
     header = ("metric", "against", "values", "difference", "p", "win / loss / tie", "how")
     level = f"{facts.comparisons[0].level:.0%}".replace("%", " %")
     return ["## Differences", f"Two-sided {level} intervals.", table(header, rows)]
+
+
+def _online(facts: Facts) -> list[str]:
+    plan = facts.online
+    if plan is None:
+        return []
+    looks = [tuple(map(prose, row)) for row in look_rows(plan)]
+    gates = [(code(row[0]), *map(prose, row[1:])) for row in gate_rows(plan)]
+    return [
+        "## The A/B test that this earns",
+        f"{prose(online_sentence(plan))}. The same as data: `online_plan.json`.",
+        table(LOOK_HEADER, looks, right=range(1, len(LOOK_HEADER))),
+        table(GATE_HEADER, gates),
+        _bullets(prose(line) for line in alarm_words(plan)),
+    ]
 
 
 def _arms(facts: Facts) -> list[str]:

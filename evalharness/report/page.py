@@ -27,6 +27,14 @@ from evalharness.report.exhibits import (
 from evalharness.report.explorer import Explorer, build_explorer
 from evalharness.report.forest import render_forest_row
 from evalharness.report.numbers import Medium
+from evalharness.report.online_words import (
+    GATE_HEADER,
+    LOOK_HEADER,
+    alarm_words,
+    gate_rows,
+    look_rows,
+    online_sentence,
+)
 from evalharness.report.reasons import against, why
 from evalharness.report.standing_words import standing_lines
 from evalharness.report.wording import (
@@ -141,6 +149,15 @@ class FlipView:
 
 
 @dataclass(frozen=True, slots=True)
+class OnlineView:
+    """The plan of the A/B test: a sentence, tables of (header, rows), and its alarms."""
+
+    sentence: str
+    tables: tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
+    alarms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Everything the template needs; every string is plain text but the pictures."""
 
@@ -156,6 +173,7 @@ class Page:
     level: str
     answered: str
     standings: tuple[tuple[str, str], ...]
+    online: OnlineView | None
     scoreboards: tuple[Scoreboard, ...]
     fronts: tuple[tuple[str, str], ...]
     panels: tuple[Panel, ...]
@@ -199,6 +217,7 @@ def build_page(facts: Facts) -> Page:
         level=numbers.level(verdict.alpha) if verdict else "",
         answered=answered_line(facts),
         standings=tuple(standing_lines(facts, Medium.PAGE)),
+        online=_online(facts),
         scoreboards=scoreboards(facts),
         fronts=fronts(facts),
         panels=panels(facts),
@@ -326,6 +345,20 @@ def _arm(arm: ArmFacts, ink: str) -> ArmView:
         kinds=tuple((kind, numbers.count(number), kind_meaning(kind)) for kind, number in kinds),
         spent=spent_line(arm),
         hashes=tuple(sorted(summary.fingerprints.items())),
+    )
+
+
+def _online(facts: Facts) -> OnlineView | None:
+    plan = facts.online
+    if plan is None:
+        return None
+    return OnlineView(
+        sentence=online_sentence(plan),
+        tables=(
+            (LOOK_HEADER, tuple(look_rows(plan))),
+            (GATE_HEADER, tuple(gate_rows(plan))),
+        ),
+        alarms=tuple(alarm_words(plan)),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 from evalharness.report import clean, numbers
 from evalharness.report.arms import by_slice, failed_lines, gated_metrics, read_metric, spent_line
 from evalharness.report.numbers import Medium
+from evalharness.report.online_words import online_sentence
 from evalharness.report.reasons import why
 from evalharness.report.standing_words import standing_lines
 from evalharness.report.wording import (
@@ -232,6 +233,8 @@ def _foot(facts: Facts, width: int, see: str | None) -> list[str]:
     lines: list[str] = []
     for name, told in standing_lines(facts, Medium.TERMINAL):
         lines += _folded(name, told, width)
+    if facts.online is not None:
+        lines += _folded("online", online_sentence(facts.online), width)
     for name, told in failed_lines(facts):
         lines += _folded(name, told, width)
     for warning in facts.warnings:

@@ -121,7 +121,8 @@ def _unit_variance(effect: Effect, form: Form) -> float | None:
     if isinstance(effect, PairedBinary):
         return wilson_interval(effect.gain + effect.loss, effect.n, level=0.6).upper
     if isinstance(effect, Proportion):
-        rate = min(0.5, wilson_interval(effect.successes, effect.n, level=0.6).upper)
+        within = wilson_interval(effect.successes, effect.n, level=0.6)
+        rate = min(max(0.5, within.lower), within.upper)
         return rate * (1.0 - rate)
     bounds = effect.bounds(ONE_SIGMA)
     if form == "ratio":

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from evalharness.handover import OnlineGate, OnlinePlan
+from evalharness.online.plan import looks_of
 from evalharness.records import EXIT_CODES, Estimate, GateOutcome, Undetermined, VerdictState
 from evalharness.results import (
     AnswerFacts,
@@ -418,8 +420,54 @@ def facts(state: VerdictState, gates: Sequence[GateRow], *why: str, **changes: A
     return msgspec.structs.replace(base, **changes)
 
 
+def online() -> OnlinePlan:
+    """The A/B test of the ready candidate, at four looks."""
+    return OnlinePlan(
+        candidate="ft-3b",
+        control="prompted-70b",
+        share=0.1,
+        alpha=0.05,
+        power=0.8,
+        spending="obrien_fleming",
+        harm_spending="pocock",
+        inflation=1.0289,
+        n_total=16_492,
+        n_candidate=1_650,
+        binding="rouge_l non_inferiority",
+        gates=(
+            OnlineGate(
+                suite=SUITE,
+                metric="rouge_l",
+                role="primary",
+                test="non_inferiority",
+                threshold=-0.01,
+                seen="labels",
+                n_total=16_492,
+                planned="equal arms",
+                scale="fraction",
+            ),
+            OnlineGate(
+                suite=SUITE,
+                metric="cost_usd",
+                role="primary",
+                test="max_ratio",
+                threshold=0.125,
+                seen="logs",
+                n_total=None,
+                planned="the offline bound",
+                note="the held-out data do not say how this varies",
+                scale="usd",
+            ),
+        ),
+        looks=tuple(looks_of(16_492, (0.25, 0.5, 0.75, 1.0), alpha=0.05)),
+        srm_alarm=0.01,
+        srm_final=0.001,
+        least_days=7,
+    )
+
+
 def ready() -> Facts:
-    return facts(
+    found = facts(
         "READY",
         [
             rouge_gate(),
@@ -430,6 +478,7 @@ def ready() -> Facts:
         ],
         "every gate passed against prompted-70b",
     )
+    return msgspec.structs.replace(found, online=online())
 
 
 def not_ready() -> Facts:
