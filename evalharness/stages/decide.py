@@ -288,30 +288,6 @@ def _online(judged: Sequence[_Judged]) -> OnlinePlan | None:
     )
 
 
-def _sized(judged: _Judged, placed: Sequence[Placed], seed: int) -> list[OnlineGate]:
-    """The gates of the only candidate against the first baseline, sized for traffic."""
-    candidates = [arm for arm in placed if arm.role == "candidate"]
-    rows = [
-        row
-        for row in judged.gates
-        if row.baseline == placed[0].name and row.candidate_arm == candidates[0].name
-    ]
-    open_ = [row for row in rows if row.role != "diagnostic" and row.outcome != "PASS"]
-    if len(candidates) > 1 or judged.invalid or open_:
-        return []  # nothing to hand over
-    arms = Arms(placed[0].table, candidates[0].table)
-    return online_gates(rows, arms, judged.suite.policy, seed=seed)
-
-
-def _online(judged: Sequence[_Judged]) -> OnlinePlan | None:
-    """The A/B test of a READY candidate, over all suites."""
-    first = judged[0]
-    names = (first.arms[0].name, first.arms[-1].name)
-    return online_plan(
-        [gate for part in judged for gate in part.online], names, first.suite.policy
-    )
-
-
 def _stamps(request: GateRequest, judged: Sequence[_Judged]) -> tuple[str, ...]:
     """What the verdict rests on, in words that every report shows."""
     stamps = [EXPLORATORY] if request.policy is not None else []
