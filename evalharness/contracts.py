@@ -117,6 +117,36 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A metric that must know the whole set before a row can be measured (idf over references)."""
+
+    def prepare(self, samples: Iterable[Sample]) -> None:
+        """Called once, with every sample of the set, before the first `measure`.
+
+        Rows are as pure as ever afterwards; what was learnt stands in `signature`.
+        """
+        ...
+
+
+@runtime_checkable
+class Advising(Protocol):
+    """A metric that may warn before its numbers are trusted."""
+
+    def advice(self, samples: Sequence[Sample], /) -> tuple[str, ...]:
+        """What a user should know about this metric on samples like these; often nothing."""
+        ...
+
+
+@runtime_checkable
+class SignedBySamples(Protocol):
+    """A metric whose signature also names a property of the set (sacrebleu's `nrefs`)."""
+
+    def signature_of(self, samples: Iterable[Sample]) -> str:
+        """The signature over these samples, without the metric's name and version."""
+        ...
+
+
 MetricFactory: TypeAlias = Callable[..., Metric]
 
 

@@ -11,7 +11,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evalharness.encoders.encoder import Encoder, open_encoder
 from evalharness.encoders.reference import ReferenceBertScore
@@ -57,13 +57,14 @@ class SimilarityOptions:
 class BertScoreOptions(SimilarityOptions):
     """BERTScore with a local or hub encoder; precision, recall or F1.
 
-    statistic: `f1`, `precision`, `recall`.  idf: a text file with one document a line, or a list
-    of texts.  rescale: a baseline table as bert-score ships them (LAYER,P,R,F).
+    statistic: `f1`, `precision`, `recall`.  idf: true for the references of the whole set, a text
+    file with one document a line, or a list of texts.  rescale: a baseline table as bert-score
+    ships them (LAYER,P,R,F).
     impl: `reference` runs bert-score itself.
     """
 
     statistic: str = "f1"
-    idf: str | Sequence[str] | None = None
+    idf: bool | str | Sequence[str] | None = None
     rescale: str | None = None
     impl: str = "own"
 
@@ -75,11 +76,18 @@ class BertScoreOptions(SimilarityOptions):
         return kind(
             encoder,
             statistic=self.statistic,
-            idf=None if self.idf is None else IdfTexts(idf_texts(self.idf)),
+            idf=idf_of(self.idf),
             baseline=None
             if self.rescale is None
             else baseline_of(Path(self.rescale).expanduser(), encoder.layers, self.statistic),
         )
+
+
+def idf_of(given: bool | str | Sequence[str] | None) -> IdfTexts | Literal["references"] | None:  # noqa: FBT001  (as a suite says it)
+    """What idf counts over: nothing, the references of the set, or documents."""
+    if given is None or given is False:
+        return None
+    return "references" if given is True else IdfTexts(idf_texts(given))
 
 
 def idf_texts(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -94,8 +102,8 @@ def idf_texts(given: str | Sequence[str]) -> tuple[str, ...]:
         texts = tuple(given)
     else:
         raise ValueError(
-            "idf must be a file with one document a line, or a list of texts: an idf over the "
-            "batch's own references would make a score depend on its batch"
+            "idf must be true (the references of the set), a file with one document a line, or a "
+            "list of texts"
         )
     if not texts:
         raise ValueError("idf: there are no documents")

@@ -16,7 +16,7 @@ from typing import Any
 from evalharness.encoders.encoder import Encoder, readable
 from evalharness.encoders.torch_backend import load_model, shortened
 from evalharness.errors import MissingExtra
-from evalharness.metrics.bertscore import BertScore, IdfTexts, Pair
+from evalharness.metrics.bertscore import BertScore, Pair
 from evalharness.records import Unscored
 
 BATCH = 64  # bert-score's default
@@ -26,18 +26,7 @@ class ReferenceBertScore(BertScore):
     """BERTScore with bert-score's own encoding and matching; nothing is remembered."""
 
     encoder: Encoder
-
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        statistic: str = "f1",
-        idf: IdfTexts | None = None,
-        baseline: float | None = None,
-    ) -> None:
-        super().__init__(encoder, statistic=statistic, idf=idf, baseline=baseline)
-        head, _, version = self.signature.rpartition("|")
-        self.signature = f"{head}|impl:reference|{version}"
+    implementation = ("impl:reference",)
 
     def pair_scores(self, pairs: Iterable[Pair]) -> dict[Pair, tuple[float, ...] | Unscored]:
         """Raw (precision, recall, F1) of each (answer, reference), by `bert_cos_score_idf`.
@@ -58,7 +47,7 @@ class ReferenceBertScore(BertScore):
         if not full:
             return scores
         model, tokenizer = self._loaded()
-        weigh = self.idf.weights(self.encoder) if self.idf else self._equal_weights()
+        weigh = self._weigher()
         idf = defaultdict(lambda: weigh.other, weigh.known)
         triples = bert_cos_score_idf(
             model,

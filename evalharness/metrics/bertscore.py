@@ -15,12 +15,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 
 from evalharness.metrics.base import NO_TARGET, Judged, MeanMetric, choice
-from evalharness.records import Unscored
+from evalharness.records import Sample, Unscored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,37 +116,56 @@ class BertScore(MeanMetric):
     """Greedy matching of contextual token vectors by cosine; precision, recall or F1.
 
     encoder: gives the vectors.  statistic: `f1`, `precision` or `recall`; with several references
-    the greatest of each, taken independently.  idf: documents for idf weights, or None for equal
-    ones.  baseline: the value that is rescaled to 0, for this statistic and layer, or None.
+    the greatest of each, taken independently.  idf: documents for idf weights, None for equal
+    ones, or `references`: those of all samples, which `prepare` gives.
+    baseline: the value that is rescaled to 0, for this statistic and layer, or None.
     A token's match is never below 0, as in every padded batch of bert-score.
     Raises ValueError for an unknown statistic or a baseline that is not below 1.
     """
 
     name = "bertscore"
+    implementation: tuple[str, ...] = ()
 
     def __init__(
         self,
         encoder: TextEncoder,
         *,
         statistic: str = "f1",
-        idf: IdfTexts | None = None,
+        idf: IdfTexts | Literal["references"] | None = None,
         baseline: float | None = None,
     ) -> None:
         self.encoder = encoder
         self.statistic = choice("statistic", statistic, STATISTICS)
         self.idf = idf
         self.baseline = baseline
+        self._weights: IdfWeights | None = None
         if baseline is not None and not baseline < 1:
             raise ValueError(f"a baseline is below 1; got {baseline}")
         if baseline is not None:
             self.range = (self.rescaled(0.0), 1.0)
+        self._sign()
+
+    def _sign(self) -> None:
+        """The signature, which names the documents of idf."""
         super().__init__(
-            encoder.signature,
-            f"idf:{idf.digest if idf else 'no'}",
-            f"rescale:{'no' if baseline is None else f'{baseline:.6g}'}",
+            self.encoder.signature,
+            f"idf:{self._idf_name()}",
+            f"rescale:{'no' if self.baseline is None else f'{self.baseline:.6g}'}",
             f"stat:{self.statistic}",
             "compat:bert-score-0.3.13",
+            *self.implementation,
         )
+
+    def _idf_name(self) -> str:
+        """How the signature and the cache call the idf weights."""
+        return self.idf.digest if isinstance(self.idf, IdfTexts) else self.idf or "no"
+
+    def prepare(self, samples: Iterable[Sample]) -> None:
+        """With idf `references`: count over every reference of the set, as bert-score does."""
+        if self.idf == "references":
+            texts = tuple(target for sample in samples for target in sample.targets)
+            self.idf = IdfTexts(texts)
+            self._sign()
 
     def rescaled(self, score: float) -> float:
         """The score on the scale on which the baseline is 0."""
@@ -175,14 +194,14 @@ class BertScore(MeanMetric):
     def pair_scores(self, pairs: Iterable[Pair]) -> dict[Pair, tuple[float, ...] | Unscored]:
         """Raw (precision, recall, F1) of each (answer, reference), or why there is none."""
         wanted = list(pairs)
-        kind = f"bertscore {self.version} idf {self.idf.digest if self.idf else 'no'}"
+        kind = f"bertscore {self.version} idf {self._idf_name()}"
         scores: dict[Pair, tuple[float, ...] | Unscored] = {}
         scores.update(self.encoder.remembered(kind, wanted))
         missing = [pair for pair in wanted if pair not in scores]
         if not missing:
             return scores
         tokens = self.encoder.tokens(text for pair in missing for text in pair)
-        weigh = self.idf.weights(self.encoder) if self.idf else self._equal_weights()
+        weigh = self._weigher()
         for block in blocks(missing, tokens):
             fresh = self._block_scores(block, tokens, weigh)
             scores.update(fresh)
@@ -191,9 +210,20 @@ class BertScore(MeanMetric):
             )
         return scores
 
-    def _equal_weights(self) -> IdfWeights:
-        """1 for every token, 0 for the special ones."""
-        return IdfWeights(dict.fromkeys(self.encoder.special_ids(), 0.0), 1.0)
+    def _weigher(self) -> IdfWeights:
+        """The weights of tokens; without idf 1 for every token and 0 for the special ones.
+
+        Raises ValueError if idf is to count over references that `prepare` has not seen.
+        """
+        if self._weights is None:
+            if self.idf is None:
+                special = dict.fromkeys(self.encoder.special_ids(), 0.0)
+                self._weights = IdfWeights(special, 1.0)
+            elif isinstance(self.idf, IdfTexts):
+                self._weights = self.idf.weights(self.encoder)
+            else:
+                raise ValueError("idf: true counts over all references: call prepare(samples)")
+        return self._weights
 
     def _block_scores(
         self, block: Sequence[Pair], tokens: Mapping[str, tuple[int, ...]], weigh: IdfWeights

@@ -9,7 +9,7 @@ a layout in which a mistake is silent, so nothing of it can be seen from outside
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class SacrebleuRows(RowMetric):
         self.engine = engine
         super().__init__(sacrebleu_signature(engine, 1).removeprefix("nrefs:1|"))
 
-    def signature_of(self, samples: Sequence[Sample]) -> str:
+    def signature_of(self, samples: Iterable[Sample]) -> str:
         """Sacrebleu's own signature for these samples, `nrefs` included ("var" if they differ)."""
         counts = {len(sample.targets) for sample in samples if sample.targets}
         return sacrebleu_signature(self.engine, counts.pop() if len(counts) == 1 else -1)

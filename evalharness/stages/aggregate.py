@@ -62,7 +62,7 @@ def aggregate(suite: Suite, folder: RunFolder, *, scoring: str) -> RunSummary:
         },
         spent=with_judges(spent(folder), folder),
         fingerprints={**manifest.fingerprints, "suite": suite.sha256, "scoring": scoring},
-        warnings=(*manifest.notes, *warnings(table)),
+        warnings=(*manifest.notes, *table.header.advice, *warnings(table)),
         volatile=Volatile(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             host=platform.node(),

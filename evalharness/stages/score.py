@@ -18,6 +18,7 @@ from evalharness.contracts import ItemGroup, Metric, Rows, Source
 from evalharness.records import Answered, Asked, Evidence, Failed, Item, Outcome, Sample
 from evalharness.spec.judges import completed, judge_metrics, pair_labels
 from evalharness.spec.suite import MetricSpec, Suite
+from evalharness.stages.acquaint import acquaint, signature_over
 from evalharness.stages.extraction import Extractor, build_extractor
 from evalharness.stages.heard import Hearing
 from evalharness.stages.options import Progress, Report
@@ -153,7 +154,15 @@ def score(suite: Suite, source: Source, folder: RunFolder, report: Report, *, re
     try:
         with writing(part), part.open("wb") as file:
             header = MarkHeader(
-                metrics=tuple(columns_of(named) for named in metrics), suite=suite.name, arm=arm
+                advice=acquaint([named.metric for named in metrics], source),
+                metrics=tuple(
+                    msgspec.structs.replace(
+                        columns_of(named), signature=signature_over(named.metric, source)
+                    )
+                    for named in metrics
+                ),
+                suite=suite.name,
+                arm=arm,
             )
             file.write(encoder.encode(header) + b"\n")
             reading = _Reading(outcomes, evidence, extract, hearing)

@@ -50,9 +50,10 @@ class MetricColumns(Record, frozen=True, kw_only=True):
 
 
 class MarkHeader(Record, frozen=True, kw_only=True):
-    """The first line of marks.jsonl."""
+    """The first line of marks.jsonl. advice: what the metrics say of the set, for the report."""
 
     metrics: tuple[MetricColumns, ...]
+    advice: tuple[str, ...] = ()
     suite: str = ""
     arm: str = ""
     format: int = FORMAT

@@ -9,6 +9,8 @@ import pickle
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from evalharness.encoders.weights import EncoderSettings, longest_input, weights
 from evalharness.errors import SpecError, WriteError
 from evalharness.metrics.bertscore import BertScore, IdfTexts, blocks, matched
 from evalharness.metrics.similarity import EmbeddingSimilarity
-from evalharness.records import Unscored
+from evalharness.records import Sample, Unscored
 from evalharness.testing import check_metric, score_texts
 
 WORDS = [
@@ -259,9 +261,54 @@ def test_idf_that_weighs_everything_zero_leaves_the_answer_unscored(tiny):
     assert not isinstance(found["cat dog", "sat dog"], Unscored)
 
 
-def test_idf_over_the_batch_is_refused(tiny):
-    with pytest.raises(SpecError, match="depend on its batch"):
-        bertscore(tiny, idf=True)
+def test_idf_over_the_references_of_the_set_is_that_of_bert_score(tiny):
+    installed("bert_score", "torch", "transformers")
+    import bert_score
+
+    answers, references = sentences(5, 12), sentences(6, 12)
+    expected = bert_score.score(
+        answers, references, model_type=str(tiny), num_layers=2, idf=True, device="cpu"
+    )
+    for impl in ("own", "reference"):
+        metric = bertscore(tiny, idf=True, impl=impl)
+        metric.prepare(Sample(id=text, targets=(text,)) for text in references)
+        given = bertscore(tiny, idf=references, impl=impl)
+        assert given.signature == metric.signature
+        found = metric.pair_scores(zip(answers, references, strict=True))
+        for place, pair in enumerate(zip(answers, references, strict=True)):
+            theirs = [float(one[place]) for one in expected]
+            assert found[pair] == pytest.approx(theirs, abs=1e-6)
+
+
+def test_idf_over_references_that_were_not_given_is_refused(tiny):
+    with pytest.raises(ValueError, match="call prepare"):
+        bertscore(tiny, idf=True).pair_scores([("cat", "dog")])
+
+
+def test_the_score_command_weighs_by_the_references_of_the_whole_set(tiny, tmp_path):
+    installed("torch", "transformers")
+    answers, references = sentences(5, 4), sentences(6, 4)
+    (tmp_path / "suite.yaml").write_text(
+        f"name: words\ndata: {{path: d.jsonl}}\nmetrics: [{{name: bertscore, model: '{tiny}', "
+        "num_layers: 2, idf: true}]\npolicy: {gates: [{metric: error_rate, test: at_most, "
+        "value: 0.1}]}\n"
+    )
+    rows = [
+        {"id": str(place), "input": "?", "target": text} for place, text in enumerate(references)
+    ]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = [{"id": str(place), "output": text} for place, text in enumerate(answers)]
+    (tmp_path / "o.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
+    out = tmp_path / "runs"
+    asked = ["score", str(tmp_path), str(tmp_path / "o.jsonl"), "--out", str(out), "--quiet"]
+    command = subprocess.run(
+        [sys.executable, "-m", "evalharness", *asked], capture_output=True, text=True, check=False
+    )
+    assert command.returncode == 0, command.stderr
+    (marks,) = out.glob("*/marks.jsonl")
+    found = [json.loads(line)["rows"]["bertscore"][0] for line in marks.open().readlines()[1:]]
+    given = bertscore(tiny, idf=references).pair_scores(zip(answers, references, strict=True))
+    assert found == [one[2] for one in given.values()]
 
 
 def test_lone_surrogates_become_replacement_characters():
