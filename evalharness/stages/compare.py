@@ -9,6 +9,7 @@ from __future__ import annotations
 from evalharness.errors import PairingError, TooFewSamples
 from evalharness.results import ComparisonRow
 from evalharness.spec.suite import Suite
+from evalharness.stages.economy import cost_per_correct
 from evalharness.stages.effects import Measured, paired_effect
 from evalharness.stages.kinds import plain_value
 from evalharness.stages.pairing import Failures, Pairing, paired_rows
@@ -20,7 +21,8 @@ MOST_SLICES = 50
 def compare_tables(
     pairing: Pairing, *, suite: Suite, names: tuple[str, str], seed: int
 ) -> list[ComparisonRow]:
-    """Every metric that both runs have, whole; those of answers by slice too.
+    """Every metric that both runs have, whole; those of answers by slice too; what a right answer
+    costs, where costs are known.
 
     names: (baseline, candidate).  Raises PairingError where the runs share nothing, or asked
     different questions under the same ids.
@@ -32,10 +34,12 @@ def compare_tables(
     wanted: list[tuple[str, str | None]] = [(label, None) for label in labels]
     for name in list(pairing.candidate.slices)[:MOST_SLICES]:
         wanted += [(label, name) for label in sliced]
-    return [
+    rows = [
         _row(pairing, label, slice_name, suite=suite, names=names, seed=seed)
         for label, slice_name in wanted
     ]
+    right = cost_per_correct(pairing, suite=suite, names=names, seed=seed)
+    return rows if right is None else [*rows, right]
 
 
 def check_pairable(pairing: Pairing, names: tuple[str, str]) -> None:
