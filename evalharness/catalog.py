@@ -114,13 +114,17 @@ CLIENTS: dict[str, str] = {
 }
 """Provider name -> "module:function"; the function is called with (model, ClientSettings)."""
 
-GROUPS = {"metric": "evalharness.metrics", "client": "evalharness.clients"}
+GROUPS = {
+    "metric": "evalharness.metrics",
+    "client": "evalharness.clients",
+    "source": "evalharness.sources",
+}
 
 
 def load(name: str, kind: str, table: Mapping[str, str], *, where: str | None = None) -> Any:
     """The object that `name` stands for. Any: the caller knows what its table holds.
 
-    kind: "metric" or "client".  where: file and path, for the error.
+    kind: "metric", "client" or "source".  where: file and path, for the error.
     Raises SpecError for an unknown name (with the nearest known one), for a plug-in that cannot
     load (with its distribution) and for a name that two plug-ins claim.
     """

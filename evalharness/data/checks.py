@@ -8,6 +8,7 @@ Streamed: memory grows by 60 bytes a sample.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from evalharness.data.findings import MAX_SHOWN, Finding, Findings, Severity
 from evalharness.data.identity import SeenIds
 from evalharness.data.lines import at
 from evalharness.data.overlap import Questions, Spoken, asked_text, judged_text, spoken_text
+from evalharness.data.plugins import plugin_source
 from evalharness.data.rows import Row, RowFormat, iter_rows
 from evalharness.data.samples import SampleMaker, is_named_by_content
 from evalharness.data.sources import resolve_format, samples_of
@@ -54,6 +56,10 @@ def check_data(
     findings = Findings(max_errors)
     path = override if override is not None else base / (spec.path or "")
     try:
+        plugged = plugin_source(str(override or spec.path or ""), base=base)
+        if plugged is not None:  # its rows are its own; that it gives sound samples is all there is
+            deque(plugged, maxlen=0)
+            return findings.listed(plugged.where)
         rows, place = _rows(spec, path, given=override)
         check = _SampleCheck(spec, place, findings)
         for row in rows:
@@ -111,7 +117,11 @@ class _SampleCheck:
             self._findings.refuse(error, "field", where=row.where)
             return
         if samples[0].messages:
-            messages = self._fields.read(row).get("messages")
+            values = self._fields.read(row)
+            messages = values.get("messages")
+            if isinstance(messages, list) and "target" in values and samples[0].targets:
+                # the row keeps the last answer beside the conversation
+                messages = [*messages, {"role": "assistant", "content": samples[0].targets[0]}]
             for fault in conversation_faults(messages):
                 self._add("warning", fault.code, row.number, fault.message, fault.mend)
         for sample in samples:

@@ -18,6 +18,7 @@ import msgspec
 from evalharness.contracts import Source
 from evalharness.data.identity import SeenIds
 from evalharness.data.lines import Line, at, iter_lines, require_file
+from evalharness.data.plugins import plugin_source
 from evalharness.data.rows import FORMATS, Row, RowFormat, format_of, iter_rows, parse_json_line
 from evalharness.data.samples import SampleMaker, is_named_by_content
 from evalharness.data.squad import is_squad, squad_samples
@@ -38,6 +39,9 @@ def open_source(
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit must be at least 1, got {limit}")
+    named = str(override) if override is not None else spec.path
+    if named is not None and (plugged := plugin_source(named, base=base, limit=limit)):
+        return plugged
     if override is not None or spec.path is not None:
         path = override if override is not None else base / str(spec.path)
         return FileSource(path, spec, fmt=resolve_format(path, spec, given=override), limit=limit)

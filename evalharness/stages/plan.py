@@ -16,6 +16,7 @@ import msgspec
 
 from evalharness.contracts import Identity, PromptProgram, Source
 from evalharness.data.identity import input_sha256
+from evalharness.data.plugins import plugin_source
 from evalharness.data.sources import ids_of, open_source
 from evalharness.errors import DataError, UsageError
 from evalharness.records import Request, Sample, Sampling
@@ -256,6 +257,9 @@ def data_fingerprint(spec: DataSpec, suite: Suite, options: RunOptions) -> str:
     path = options.data or (Path(suite.base) / spec.path if spec.path else None)
     if path is None:
         return read_as
+    source = plugin_source(str(options.data or spec.path), base=Path(suite.base))
+    if source is not None:
+        return sha256_of((read_as, [(sample.id, sample.content_sha256) for sample in source]))
     try:
         with path.open("rb") as file:
             return hashlib.sha256(
