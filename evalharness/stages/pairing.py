@@ -189,4 +189,6 @@ def arm_rows(
         wanted &= table.unit_n == table.sample_n
     usable = metric.scored_n if failures == "against_candidate" else metric.answered_n
     keep = wanted & usable
+    if keep.all():  # the common case, without copies
+        return metric.rows_nk, table.cluster_n, 0
     return metric.rows_nk[keep], table.cluster_n[keep], int((wanted & ~usable).sum())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import or_
@@ -24,6 +24,7 @@ from evalharness.store.keys import unit_hash
 if TYPE_CHECKING:
     from evalharness.contracts import Array, Mask, Words
 
+_ZERO_OR_ONE = frozenset((0.0, 1.0))
 BLOCK_BYTES = 1 << 16
 """Read and turned into columns at once: some hundreds of lines."""
 
@@ -86,7 +87,8 @@ class MarkLine(Record, frozen=True, kw_only=True, omit_defaults=True):
 class MetricTable:
     """One metric's rows over all units, with masks [n].
 
-    stored_nj: the rows without a last column that is 1 throughout (a mean's weights).
+    stored_nj: the rows without a last column that is 1 throughout (a mean's weights); bytes where
+    all values are 0 or 1 besides.
     best: number of a failed unit -> the best row it could have got.
     scored_n: rows that exist (scored, or failed with bounds).  answered_n: rows from an answer.
     """
@@ -103,9 +105,12 @@ class MetricTable:
         """Rows [n, k]; the worst that could have been where the unit failed."""
         import numpy as np
 
-        if self.stored_nj.shape[1] == len(self.columns.columns):
+        n, stored = self.stored_nj.shape
+        if stored == len(self.columns.columns):
             return self.stored_nj
-        return np.column_stack([self.stored_nj, np.ones(len(self.stored_nj))])
+        rows_nk = np.ones((n, stored + 1))
+        rows_nk[:, :stored] = self.stored_nj
+        return rows_nk
 
     @property
     def best_nk(self) -> Array:
@@ -326,6 +331,11 @@ class _Flags:
         return np.frombuffer(self._bytes, dtype=np.bool_)
 
 
+def _numbers(code: str, values: Iterable[float] = ()) -> array[float]:
+    """An array of any type code, bytes or doubles, as numbers."""
+    return array(code, values)
+
+
 class _Column:
     """One metric's rows while they are collected; weights of 1 are left out until one differs."""
 
@@ -333,7 +343,8 @@ class _Column:
         self.metric = metric
         self.width = len(metric.columns)
         self.light = metric.kind in ("binary", "continuous", "ordered") and self.width == 2
-        self.rows = array("d")
+        self.binary = self.light
+        self.rows: array[float] = _numbers("B") if self.binary else _numbers("d")
         self.unscored, self.unanswered = _Flags(), _Flags()
         self.best: dict[int, tuple[float, ...]] = {}
         self.reasons: Counter[str] = Counter()
@@ -352,7 +363,12 @@ class _Column:
         numbers = array("d", chain.from_iterable(rows))
         if self.light and numbers[1::2].count(1.0) < len(rows):
             self.spread_out()
-        self.rows.extend(numbers[::2] if self.light else numbers)
+        elif self.light:
+            numbers = numbers[::2]
+        if self.binary and not set(numbers) <= _ZERO_OR_ONE:
+            self.binary = False
+            self.rows = array("d", self.rows)
+        self.rows.extend(_numbers("B", map(int, numbers)) if self.binary else numbers)
 
     def _add_gaps(
         self, n: int, lines: Sequence[MarkLine], rows: Sequence[tuple[float, ...]]
@@ -384,7 +400,7 @@ class _Column:
 
     def spread_out(self) -> None:
         """Put the weights of 1 back, once and for all."""
-        self.light = False
+        self.light = self.binary = False
         self.rows = array("d", (number for value in self.rows for number in (value, 1.0)))
 
     def table(self, n: int) -> MetricTable:
@@ -394,7 +410,7 @@ class _Column:
         width = 1 if self.light else self.width
         return MetricTable(
             columns=self.metric,
-            stored_nj=np.frombuffer(self.rows, dtype=np.float64).reshape(n, width)
+            stored_nj=np.frombuffer(self.rows, dtype=self.rows.typecode).reshape(n, width)
             if n
             else np.empty((0, width)),
             best=self.best,
