@@ -142,6 +142,7 @@ class GateRow(Record, frozen=True, kw_only=True):
     n_more: further units that would decide it if the arms are equal; None where decided or not
     reachable, `reason` then says why.
     outcome_answered: what the gate would say with failures left out; shown, never used.
+    advice: where further units belong, what they take, whether repeats would do instead.
     """
 
     suite: str
@@ -166,6 +167,7 @@ class GateRow(Record, frozen=True, kw_only=True):
     n_clusters: int
     n_more: int | None
     outcome_answered: GateOutcome | None = None
+    advice: tuple[str, ...] = ()
     scale: str = "plain"
     direction: Literal["higher", "lower"] = "higher"
     signature: str = ""
@@ -215,6 +217,7 @@ class GateFile(Record, frozen=True, kw_only=True):
     comparisons: tuple[ComparisonRow, ...] = ()
     standings: Standings = Standings()
     online: OnlinePlan | None = None
+    power: tuple[PowerCurve, ...] = ()
     invalid: tuple[Invalid, ...] = ()
     warnings: tuple[str, ...] = ()
     hashes: dict[str, str] = {}

@@ -64,6 +64,7 @@ def build_facts(folder: Path, *, out: Path) -> Facts:
         comparisons=gate.comparisons,
         standings=gate.standings,
         online=gate.online,
+        power=gate.power,
         flips=tuple(_all_flips(gate, out)),
         invalid=gate.invalid,
         warnings=tuple(dict.fromkeys([*gate.warnings, *_warnings(arms)])),

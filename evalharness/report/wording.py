@@ -226,6 +226,7 @@ def _note(row: GateRow) -> str:
         parts.append(
             f"about {numbers.count(row.n_more)} more samples would decide if the arms are equal"
         )
+        parts += [one_line(told) for told in row.advice]
     if row.reason:
         parts.append(one_line(row.reason))
     return "; ".join(parts)

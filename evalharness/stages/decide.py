@@ -25,9 +25,11 @@ from evalharness.stages.blessed import execute_with_blessed, resolve_baseline, s
 from evalharness.stages.compare import compare_tables
 from evalharness.stages.duelling import Duels
 from evalharness.stages.integrity import sandbox_stamps
+from evalharness.stages.needed import beyond_this_set
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
 from evalharness.stages.planning import CalibrationRow, calibrate
+from evalharness.stages.power_curves import power_curves
 from evalharness.stages.spending import (
     UNACCOUNTED,
     Allowance,
@@ -119,6 +121,7 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
         comparisons=tuple(row for part in judged for row in part.comparisons),
         standings=standings([one for part in judged for one in part.standing], gates, alpha=alpha),
         online=_online(judged) if decided.state == "READY" else None,
+        power=power_curves(gates, [row for part in judged for row in part.comparisons]),
         invalid=invalid,
         warnings=tuple(warning for part in judged for warning in part.warnings),
         hashes=_hashes(suites, judged, options),
@@ -308,7 +311,7 @@ def _judge_pair(
     pairing = pair(*tables)
     seed = options.seed if options.seed is not None else (suite.generation.seed or 0)
     gates, invalid = judge(pairing, suite=suite, names=names, seed=seed)
-    judged.gates.extend(gates)
+    judged.gates.extend(gates if options.limit or options.shard else beyond_this_set(gates))
     judged.invalid.extend(invalid)
     judged.n_paired.append(len(pairing))
     if len(pairing) and not pairing.changed:

@@ -117,6 +117,8 @@ def _unit_variance(effect: Effect, form: Form) -> float | None:
     """Upper 80 % bound of the variance of one unit, for planning; None where it cannot be told."""
     from evalharness.stats.binary import PairedBinary
     from evalharness.stats.intervals import Proportion, wilson_interval
+    from evalharness.stats.mean import MeanEffect
+    from evalharness.stats.unseen import unseen_share
 
     if isinstance(effect, PairedBinary):
         return wilson_interval(effect.gain + effect.loss, effect.n, level=0.6).upper
@@ -124,6 +126,11 @@ def _unit_variance(effect: Effect, form: Form) -> float | None:
         within = wilson_interval(effect.successes, effect.n, level=0.6)
         rate = min(max(0.5, within.lower), within.upper)
         return rate * (1.0 - rate)
+    if isinstance(effect, MeanEffect):
+        inflated = 1.0 + 0.84 * math.sqrt(2.0 / max(1, effect.n_clusters - 1))
+        width = (effect.high or 0.0) - (effect.low or 0.0)
+        unseen = unseen_share(effect.n_effective, 0.2) * width * width / effect.n_effective
+        return max(effect.se_jackknife**2 * inflated, unseen) * effect.n
     bounds = effect.bounds(ONE_SIGMA)
     if form == "ratio":
         if bounds.lower <= 0.0:

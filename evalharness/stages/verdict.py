@@ -20,7 +20,7 @@ from evalharness.spec.suite import GateSpec, Suite
 from evalharness.stages.claims import Claim, claims_of, decide_claims
 from evalharness.stages.effects import Measured, absolute_effect, paired_effect
 from evalharness.stages.integrity import check_gate_data, check_pairing, same_sitting
-from evalharness.stages.needed import further_units
+from evalharness.stages.needed import advice, further_units
 from evalharness.stages.pairing import Failures, Pairing
 from evalharness.stats.multiplicity import holm
 from evalharness.store.marks import MetricColumns
@@ -66,9 +66,13 @@ def _judge_gate(
         if apart is not None:
             outcome, reason = "INCONCLUSIVE", apart
     n_more = None
+    advised: tuple[str, ...] = ()
     if outcome == "INCONCLUSIVE":
-        n_more, why = further_units(counted, gate, claims, alpha=alpha, power=suite.policy.power)
+        power = suite.policy.power
+        n_more, why = further_units(counted, gate, claims, alpha=alpha, power=power)
         reason = reason or why
+        if n_more is not None:
+            advised = advice(pairing, gate, n_more, alpha=alpha, power=power)
     bounds = effect.bounds(alpha)
     return GateRow(
         suite=suite.name,
@@ -92,6 +96,7 @@ def _judge_gate(
         n=effect.n,
         n_clusters=effect.n_clusters,
         n_more=n_more,
+        advice=advised,
         outcome_answered=_outcome_answered(pairing, gate, claims, alpha, seed),
         scale=columns.scale,
         direction=columns.direction,
