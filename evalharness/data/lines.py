@@ -59,10 +59,15 @@ def located(error: DataError, where: str) -> DataError:
     return error if error.where else DataError(error.message, where=where, mend=error.mend)
 
 
-def require_file(path: Path) -> None:
+CHECK_PATH: Final = "check the path: one that a YAML file names starts from that file's folder"
+
+
+def require_file(
+    path: Path, *, mend: str = f"{CHECK_PATH}; --data PATH gives another held-out file"
+) -> None:
     """Refuse what is no file, naming the nearest file beside it.
 
-    Raises DataError.
+    mend: what is said where no file beside it has a like name.  Raises DataError.
     """
     if path.is_dir():
         raise DataError("expected a file, found a folder", where=str(path), mend="name the file")
@@ -70,11 +75,18 @@ def require_file(path: Path) -> None:
         folder = path.parent
         beside = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
         near = did_you_mean(path.name, beside)
-        mend = near or (
-            "check the path: one that a YAML file names starts from that file's folder; "
-            "--data PATH gives another held-out file"
-        )
-        raise DataError("no such file", where=os.path.normpath(path), mend=mend)
+        raise DataError("no such file", where=os.path.normpath(path), mend=near or mend)
+
+
+def require_named(path: Path, where: str) -> None:
+    """Refuse a file that a YAML file names and that is none. where: file and key that name it.
+
+    Raises DataError.
+    """
+    try:
+        require_file(path, mend=CHECK_PATH)
+    except DataError as error:
+        raise DataError(error.message, where=f"{where}: {error.where}", mend=error.mend) from error
 
 
 def open_bytes(path: Path) -> io.BufferedReader:

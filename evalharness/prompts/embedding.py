@@ -116,7 +116,9 @@ def _open(folder: Path, where: str) -> tuple[Any, Any]:  # Any: transformers is 
             raise MissingExtra(package, extra="local", needed_for="few_shot `select: embedding`")
     import torch
     from transformers import AutoModel, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         model = AutoModel.from_pretrained(

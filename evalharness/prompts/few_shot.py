@@ -111,8 +111,10 @@ class FewShot:
 
     def _read(self, base: Path) -> Iterator[Shot]:
         """Every row of the training file as a shot; the leak check learns each of them."""
+        from evalharness.data.lines import require_named
         from evalharness.data.sources import open_source
 
+        require_named(base / self.spec.train, f"{self._where}.train")
         data = DataSpec(path=self.spec.train, fields=self.spec.fields)
         for sample in open_source(data, base=base):
             try:

@@ -47,6 +47,10 @@ def read_passages(path: Path, *, chunk_words: int, where: str) -> list[Passage]:
     chunk_words: the most words a passage holds.  where: file and key, for errors.
     Raises DataError with the file and the line, and where there is no text at all.
     """
+    if not path.is_dir():
+        from evalharness.data.lines import require_named
+
+        require_named(path, where)
     documents = _folder(path, where) if path.is_dir() else _rows(path)
     passages = [
         Passage(document, number, text, title)

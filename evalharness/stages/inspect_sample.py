@@ -6,15 +6,18 @@ Depends on: plan's reading of the data, prompts, store.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from evalharness.contracts import PromptProgram
 from evalharness.data.sources import open_source
 from evalharness.prompts.build import build_program
-from evalharness.records import Judgement, Message, Outcome, Record, Sample
+from evalharness.records import Answered, Judgement, Message, Outcome, Record, Sample
 from evalharness.stages.arms import resolve
+from evalharness.stages.plan import conversation_id
 from evalharness.store.journal import EvidenceEntry, JournalReader, OutcomeEntry
 from evalharness.store.marks import MarkLine, iterate_marks
-from evalharness.store.runs import RunFolder
+from evalharness.store.runs import Manifest, RunFolder
 
 
 class SeenUnit(Record, frozen=True, kw_only=True):
@@ -42,13 +45,18 @@ def look_up(run: RunFolder, sample_id: str) -> SeenSample | None:
     source = open_source(
         suite.data, base=Path(suite.base), override=data if data.is_file() else None
     )
-    sample = next((found for found in source if found.id == sample_id), None)
+    before: list[Sample] = []
+    sample = None
+    for found in source:
+        if found.id == sample_id:
+            sample = found
+            break
+        if before and conversation_id(before[0]) != conversation_id(found):
+            before = []
+        before.append(found)
     if sample is None:
         return None
-    arm = resolve(manifest.reference, suite=suite.name) if manifest.reference else None
-    program = build_program(
-        (arm.prompt if arm else None) or suite.prompt, base=Path(suite.base), where=suite.name
-    )
+    program = _program(manifest)
     marks = {
         line.repeat: line
         for line in (iterate_marks(run.marks_path) if run.marks_path.exists() else ())
@@ -58,9 +66,9 @@ def look_up(run: RunFolder, sample_id: str) -> SeenSample | None:
     evidence = JournalReader(run.evidence_path, EvidenceEntry, name="evidence")
     units: list[SeenUnit] = []
     for repeat in range(suite.generation.repeats):
-        found = journal.find(sample_id, repeat)
-        if found:
-            outcome = found[-1].outcome
+        tries = journal.find(sample_id, repeat)
+        if tries:
+            outcome = tries[-1].outcome
             units.append(
                 SeenUnit(
                     repeat=repeat,
@@ -73,6 +81,31 @@ def look_up(run: RunFolder, sample_id: str) -> SeenSample | None:
                     },
                 )
             )
+    own = [one for one in before if conversation_id(one) == conversation_id(sample)]
+    messages = program.render(sample, _answers(journal, own))
     journal.close()
     evidence.close()
-    return SeenSample(sample=sample, messages=program.render(sample), units=tuple(units))
+    return SeenSample(sample=sample, messages=messages, units=tuple(units))
+
+
+def _program(manifest: Manifest) -> PromptProgram:
+    """The prompt program that the run was asked by: its baseline's own, or the suite's.
+
+    Raises UsageError where the baseline is gone, SpecError, DataError.
+    """
+    suite = manifest.suite
+    arm = resolve(manifest.reference, suite=suite.name) if manifest.reference else None
+    if arm is not None and arm.prompt is not None and arm.base is not None:
+        return build_program(arm.prompt, base=arm.base, where=arm.where)
+    place = str(Path(suite.base) / "suite.yaml")
+    return build_program(suite.prompt, base=Path(suite.base), where=place)
+
+
+def _answers(journal: JournalReader[OutcomeEntry], earlier: Sequence[Sample]) -> list[str]:
+    """What the model itself said to the earlier turns, for a history of its own answers."""
+    answers: list[str] = []
+    for sample in earlier:
+        tries = journal.find(sample.id, 0)
+        if tries and isinstance(tries[-1].outcome, Answered):
+            answers.append(tries[-1].outcome.completion.text)
+    return answers
