@@ -175,3 +175,23 @@ def test_targets_have_no_white_space_around_them():
     for row in HELDOUT:
         assert row["target"]
         assert all(target == target.strip() and target for target in row["target"])
+
+
+def test_a_model_that_forgot_one_skill_is_not_ready_and_the_report_says_which(commands):
+    """The base misses every 15th question; the tuned model also lost most of its arithmetic."""
+    base, tuned = [], []
+    for number, row in enumerate(HELDOUT):
+        right = first_target(row)
+        known = right if number % 15 else "no idea"
+        lost = row["metadata"]["skill"] == "arithmetic" and number % 3
+        base.append({"id": row["id"], "output": known})
+        tuned.append({"id": row["id"], "output": "cave" if lost else known})
+    arms = ("--candidate", commands.jsonl("tuned.jsonl", tuned))
+    arms += ("--baseline", commands.jsonl("base.jsonl", base), "--reports", "none")
+    facts = commands.json("gate", "general-ability", *arms, expect=1)
+    assert "NOT_READY" == facts["verdict"]
+    lost = {gate["slice"]: gate["outcome"] for gate in facts["gates"] if gate["slice"]}
+    assert "FAIL" == lost.pop("skill=arithmetic")
+    assert "FAIL" not in lost.values()
+    same = ("--candidate", arms[3], "--baseline", arms[3], "--reports", "none")
+    assert "READY" == commands.json("gate", "general-ability", *same)["verdict"]
