@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np  # noqa: F401 - arrays are decoded only where tests have brought it in
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -227,7 +227,6 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300)
 @given(json_values)
 def test_any_json_is_a_plain_value_or_malformed_and_nothing_else_happens(tree):
     with contextlib.suppress(Malformed):
@@ -240,7 +239,6 @@ def test_any_bytes_are_a_plain_value_or_malformed(line):
         assert is_plain(Decoder().read(line))
 
 
-@settings(max_examples=300)
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 40), st.binary(max_size=3))))
 def test_a_damaged_line_is_a_plain_value_or_malformed(line, damage):
     for place, bytes_ in damage:

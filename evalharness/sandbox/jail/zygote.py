@@ -45,34 +45,52 @@ def serve(room: Room, control: Socket, ward: Socket, checker_pid: int) -> NoRetu
                 _leave(checker_pid)
 
 
-_REHEARSALS: Final = 4
+_REHEARSALS: Final = 2
 
 
 def rehearse(room: Room, control: Socket) -> None:
     """Run a few small programs, so that the first that counts is forked from the same memory as the
     thousandth, and a room that cannot run any is found out now.
+
+    Each way is gone that a busy machine or an early verdict may lead to: a program is watched or
+    not, ends by itself or is killed, or is gone already when that is asked.
     """
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
     keeper = Keeper(room, control, theirs)
-    order = Order(5000, 5000, 1, 8, 64, 1 << 30, 1 << 20, 1 << 20, 1 << 20)
     for _ in range(_REHEARSALS):
-        link, its_end = socketpair()
-        link.sendall(child.SMALL_PROGRAM)
-        passed = its_end.fileno().to_bytes(4, sys.byteorder)
-        ours.sendmsg([ORDER.pack(*order)], [(SOL_SOCKET, SCM_RIGHTS, passed)])
-        its_end.close()
-        keeper.answer()
-        report = Report._make(REPORT.unpack(ours.recv(64)))
-        if report.status != 0 or not link.recv(1):
-            raise OSError(report.status, "a first program could not be run")
-        link.close()
+        for watch_after_ms in (0, _REHEARSED.wall_ms):
+            keeper.watch_after_ms = watch_after_ms
+            for is_killed in (True, False):
+                _rehearse_one(keeper, ours, is_killed=is_killed)
+            ours.send(KILL)
+            keeper.answer()
     ours.close()
     theirs.close()
 
 
+_REHEARSED: Final = Order(5000, 5000, 1, 8, 64, 1 << 30, 1 << 20, 1 << 20, 1 << 20)
+
+
+def _rehearse_one(keeper: Keeper, ward: Socket, *, is_killed: bool) -> None:
+    link, its_end = socketpair()
+    link.sendall(child.SMALL_PROGRAM)
+    passed = its_end.fileno().to_bytes(4, sys.byteorder)
+    ward.sendmsg([ORDER.pack(*_REHEARSED)], [(SOL_SOCKET, SCM_RIGHTS, passed)])
+    its_end.close()
+    if is_killed:
+        ward.send(KILL)
+    keeper.answer()
+    report = Report._make(REPORT.unpack(ward.recv(64)))
+    if not is_killed and (report.status != 0 or not link.recv(1)):
+        raise OSError(report.status, "a first program could not be run")
+    link.close()
+
+
 def _leave(checker_pid: int) -> NoReturn:
+    """End, and only after the checker has: whoever waits for this process waits for both."""
     if checker_pid:
         os.kill(checker_pid, SIGKILL)
+        os.waitpid(checker_pid, 0)
     os._exit(0)
 
 
@@ -81,10 +99,13 @@ class Keeper:
 
     The common case is one long function: between a fork and the program's end, each page that the
     zygote itself writes to is copied, and every call touches several.
+
+    watch_after_ms: how long a program goes unwatched.
     """
 
     def __init__(self, room: Room, control: Socket, ward: Socket) -> None:
         self._room = room
+        self.watch_after_ms = _WATCH_AFTER_MS
         self._control = control
         self._ward = ward
         self._poll = select.poll()
@@ -129,7 +150,7 @@ class Keeper:
             reason = self._watch(pid, order, started, None)
         else:
             self._poll.register(ended, select.POLLIN)
-            events = self._poll.poll(min(_WATCH_AFTER_MS, order.wall_ms))
+            events = self._poll.poll(min(self.watch_after_ms, order.wall_ms))
             if len(events) == 1 and events[0][0] == ended:
                 reason = Reason.NONE
             else:
