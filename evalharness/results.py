@@ -106,7 +106,10 @@ class ComparisonRow(Record, frozen=True, kw_only=True):
     difference, lower, upper: candidate - baseline in the metric's own units (candidate / baseline
     where method says ratio), bounds two-sided at `level`; None where undetermined (see reason).
     p_value: two-sided, of no difference.  n: paired units; n_clusters: independent groups.
-    difference_answered: with the failures of either arm left out.
+    difference_answered: with the failures of either arm left out.  best_difference, best_upper:
+    with every failure counted the other way round, the candidate's as best and the baseline's as
+    worst; the truth lies between these and difference, lower.  None where nothing failed.
+    q_value: p_value after Benjamini-Hochberg over the rows like it (slices, or whole metrics).
     """
 
     suite: str
@@ -125,6 +128,9 @@ class ComparisonRow(Record, frozen=True, kw_only=True):
     n: int
     n_clusters: int
     difference_answered: float | None = None
+    best_difference: float | None = None
+    best_upper: float | None = None
+    q_value: float | None = None
     wins: int | None = None
     losses: int | None = None
     ties: int | None = None

@@ -42,7 +42,7 @@ from evalharness.report.wording import (
     read_gate,
     state_words,
 )
-from evalharness.results import ArmFacts, Facts, Flip
+from evalharness.results import ArmFacts, ComparisonRow, Facts, Flip
 
 MARK: Final = {
     "READY": "\u2705",
@@ -170,6 +170,12 @@ def _gate_table(readings: Sequence[Reading]) -> str:
     )
 
 
+def _how(row: ComparisonRow) -> str:
+    """How a difference was tested."""
+    q_value = "" if row.q_value is None else f", q {numbers.p_value(row.q_value)}"
+    return f"{row.method}, n {row.n:,}, {row.n_clusters:,} clusters{q_value}"
+
+
 def _comparisons(facts: Facts) -> list[str]:
     if not facts.comparisons:
         return []
@@ -185,7 +191,7 @@ def _comparisons(facts: Facts) -> list[str]:
                 prose(reading.effect),
                 numbers.p_value(row.p_value).replace("<", "&lt;"),
                 tally,
-                prose(f"{row.method}, n {row.n:,}, {row.n_clusters:,} clusters"),
+                prose("; ".join(filter(None, (_how(row), reading.note)))),
             )
         )
     header = ("metric", "against", "values", "difference", "p", "win / loss / tie", "how")

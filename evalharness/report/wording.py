@@ -258,9 +258,34 @@ def read_comparison(row: ComparisonRow, medium: Medium) -> Reading:
         point=point,
         interval=_interval(ends),
         outcome="",
-        requirement=f"p {numbers.p_value(row.p_value)}" if row.p_value is not None else "",
-        note=one_line(row.reason) if row.reason else "",
+        requirement=_p_words(row),
+        note="; ".join(filter(None, (one_line(row.reason or ""), _best_case(row, medium)))),
     )
+
+
+def _p_words(row: ComparisonRow) -> str:
+    """The p-value, and what is left of it among its like."""
+    if row.p_value is None:
+        return ""
+    told = f"p {numbers.p_value(row.p_value)}"
+    return told if row.q_value is None else f"{told}, q {numbers.p_value(row.q_value)}"
+
+
+def _best_case(row: ComparisonRow, medium: Medium) -> str:
+    """How far the failures could move it: counted against the candidate, and for it."""
+    if row.best_difference is None or row.lower is None or row.best_upper is None:
+        return ""
+    tell = numbers.change if not is_ratio(row) else _plain_ratio
+    low, high = (
+        tell(bound, row.scale, medium, places=_places(row, medium))
+        for bound in (row.lower, row.best_upper)
+    )
+    return f"failures could put it anywhere in [{low}, {high}]"
+
+
+def _plain_ratio(number: float | None, _: str, __: Medium, *, places: int | None = None) -> str:
+    """A ratio as a multiple."""
+    return numbers.times(number, digits=max(2, (places or 2) - 1))
 
 
 def headline(facts: Facts) -> str:

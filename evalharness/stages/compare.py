@@ -6,13 +6,18 @@ Depends on: effects.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from evalharness.errors import PairingError, TooFewSamples
 from evalharness.results import ComparisonRow
 from evalharness.spec.suite import Suite
 from evalharness.stages.economy import cost_per_correct
 from evalharness.stages.effects import Measured, paired_effect
-from evalharness.stages.kinds import plain_value
-from evalharness.stages.pairing import Failures, Pairing, paired_rows
+from evalharness.stages.kinds import difference, plain_value
+from evalharness.stages.pairing import Failures, Pairing, pair, paired_rows
+from evalharness.stats.multiplicity import benjamini_hochberg
+from evalharness.store.keys import derive_seed
 from evalharness.store.marks import MetricColumns
 
 MOST_SLICES = 50
@@ -39,7 +44,24 @@ def compare_tables(
         for label, slice_name in wanted
     ]
     right = cost_per_correct(pairing, suite=suite, names=names, seed=seed)
-    return rows if right is None else [*rows, right]
+    return adjusted(rows if right is None else [*rows, right])
+
+
+def adjusted(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
+    """The rows with what Benjamini-Hochberg leaves of their p-values: slices and whole apart."""
+    import msgspec
+
+    told = list(rows)
+    for sliced in (False, True):
+        places = [
+            place
+            for place, row in enumerate(told)
+            if row.p_value is not None and (row.slice is not None) == sliced
+        ]
+        q_values = benjamini_hochberg([told[place].p_value or 0.0 for place in places])
+        for place, q_value in zip(places, q_values, strict=True) if len(places) > 1 else ():
+            told[place] = msgspec.structs.replace(told[place], q_value=q_value)
+    return told
 
 
 def check_pairable(pairing: Pairing, names: tuple[str, str]) -> None:
@@ -83,7 +105,30 @@ def _row(
     row = _empty_row(columns, slice_name, suite=suite, names=names, reason=reason)
     if not isinstance(counted, Measured):
         return row if counted is None else _with_values(row, pairing)
-    return _filled(row, counted, _answered(pairing, label, slice_name, seed), alpha=alpha)
+    filled = _filled(row, counted, _answered(pairing, label, slice_name, seed), alpha=alpha)
+    return _with_best(filled, pairing, seed) if slice_name is None else filled
+
+
+def _with_best(row: ComparisonRow, pairing: Pairing, seed: int) -> ComparisonRow:
+    """The row with the other extreme of its failures: candidate's best, baseline's worst."""
+    import msgspec
+
+    if row.difference_answered is None:
+        return row
+    columns = pairing.candidate.metrics[row.metric].columns
+    turned = paired_rows(
+        pair(pairing.candidate, pairing.baseline),
+        row.metric,
+        slice_name=None,
+        failures="against_candidate",
+    )
+    best = replace(turned, baseline_pk=turned.candidate_pk, candidate_pk=turned.baseline_pk)
+    try:
+        effect = difference(columns, best, derive_seed(seed, "compare", row.metric, ""))
+        upper = effect.bounds((1.0 - row.level) / 2.0).upper
+    except TooFewSamples:
+        return row
+    return msgspec.structs.replace(row, best_difference=effect.value, best_upper=upper)
 
 
 def _with_values(row: ComparisonRow, pairing: Pairing) -> ComparisonRow:

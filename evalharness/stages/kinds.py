@@ -6,7 +6,7 @@ Depends on: stats (one file a kind, imported when a metric of that kind comes up
 | kind | difference | ratio | one arm |
 |---|---|---|---|
 | binary | Tango's score interval | log-ratio of means | Clopper-Pearson |
-| binary in clusters or repeats, continuous | cautious t (see stats.mean) | log-ratio of means | t |
+| mixed clusters, continuous | cautious t (see stats.mean) | log-ratio of means | t |
 | count, corpus | paired bootstrap of sums | the same, of the ratio | bootstrap |
 | ordered, refit | paired bootstrap of weights | the same, of the ratio | order statistics |
 """
@@ -75,14 +75,20 @@ def means(rows_pk: Array) -> Array:
     return rows_pk[:, 0] / rows_pk[:, 1]
 
 
+def _are_marks(*rows: Array) -> bool:
+    """Whether all values are 0 or 1: no means over repeats that differ."""
+    return all(bool(((values == 0.0) | (values == 1.0)).all()) for values in map(means, rows))
+
+
 def difference(columns: MetricColumns, rows: PairedRows, seed: int) -> Effect:
     """Candidate - baseline."""
     codes = _pair_codes(columns, rows)
-    if columns.kind == "binary" and codes is None and not rows.repeated:
-        from evalharness.stats.binary import PairedBinary, paired_table
+    if columns.kind == "binary" and _are_marks(rows.candidate_pk, rows.baseline_pk):
+        from evalharness.stats.marks import paired_marks_effect
 
-        table = paired_table(means(rows.candidate_pk), means(rows.baseline_pk))
-        return PairedBinary(gain=table.gain, loss=table.loss, n=table.n)
+        return paired_marks_effect(
+            means(rows.candidate_pk), means(rows.baseline_pk), clusters=codes
+        )
     if columns.kind in MEAN_KINDS:
         from evalharness.stats.mean import mean_effect
 
@@ -168,10 +174,10 @@ def _weighted(
 
 def one_arm(columns: MetricColumns, rows_nk: Array, codes: Codes | None, seed: int) -> Effect:
     """One arm's value."""
-    if columns.kind == "binary" and codes is None:
-        from evalharness.stats.intervals import proportion_of
+    if columns.kind == "binary" and _are_marks(rows_nk):
+        from evalharness.stats.marks import marks_effect
 
-        return proportion_of(means(rows_nk))
+        return marks_effect(means(rows_nk), clusters=codes)
     if columns.kind in MEAN_KINDS:
         from evalharness.stats.mean import mean_effect
 

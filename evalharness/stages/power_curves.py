@@ -69,7 +69,9 @@ def _discordance(row: GateRow, comparisons: Sequence[ComparisonRow]) -> float | 
         if (one.suite, one.baseline, one.candidate_arm, one.metric, one.slice) == key:
             if one.wins is None or one.losses is None or not one.n:
                 return None
-            return wilson_interval(one.wins + one.losses, one.n, level=0.6).upper
+            rows = one.wins + one.losses + (one.ties or 0)  # copies in a cluster count once in n
+            differing = round(one.n * (one.wins + one.losses) / max(1, rows))
+            return wilson_interval(differing, one.n, level=0.6).upper
     return None
 
 

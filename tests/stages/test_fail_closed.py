@@ -6,9 +6,14 @@ ids: PASS", "every item slightly worse: PASS") with the answer it should get.
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
+
+from evalharness.report.facts import build_facts
+from evalharness.report.markdown import render_markdown
+from evalharness.stats.multiplicity import benjamini_hochberg
 
 SUITE = """
 name: words
@@ -279,3 +284,47 @@ def test_no_output_holds_nan(commands):
     bench.gate(whole, whole)
     for path in commands.out.rglob("*.json*"):
         assert "NaN" not in path.read_text()
+
+
+def test_duplicated_items_with_cluster_ids_change_no_bound(bench):
+    def facts(copies):
+        rows = [
+            {**row, "id": f"{row['id']}-{copy}", "cluster": row["id"]}
+            for row in bench.rows
+            for copy in range(copies)
+        ]
+        bench.write("suite/data.jsonl", rows)
+        right = lambda k: k // copies % 7 != 3  # noqa: E731
+        other = lambda k: k // copies % 6 != 2  # noqa: E731
+        return bench.gate(answers(rows, right), answers(rows, other))["gates"][0]
+
+    once, thrice = facts(1), facts(3)
+    for field in ("outcome", "lower", "upper", "p_value", "method", "n_clusters"):
+        assert once[field] == thrice[field], field
+
+
+def test_too_many_failures_are_invalid_and_both_extremes_are_shown(bench):
+    whole = answers(bench.rows, lambda k: k % 10 != 0)
+    facts = bench.gate(whole[:80], whole)
+    assert "INVALID" == facts["verdict"]
+    (folder,) = (bench.commands.out / "gates").iterdir()
+    rows = json.loads((folder / "gate.json").read_text())["comparisons"]
+    row = next(r for r in rows if r["metric"] == "exact_match" and r["slice"] is None)
+    assert row["lower"] < row["difference"] < 0 < row["best_difference"] < row["best_upper"]
+    assert row["difference_answered"] == 0.0
+
+    assert "failures could put it anywhere in" in render_markdown(
+        build_facts(folder, out=bench.commands.out)
+    )
+
+
+def test_slices_take_benjamini_hochberg(commands):
+    commands.run("gate", "facts", "--candidate", "facts-tuned", "--baseline", "facts-undertrained")
+    (folder,) = (commands.out / "gates").iterdir()
+    rows = json.loads((folder / "gate.json").read_text())["comparisons"]
+    sliced = [row for row in rows if row["slice"] is not None and row["p_value"] is not None]
+
+    assert len(sliced) > 3
+    assert [row["q_value"] for row in sliced] == benjamini_hochberg(
+        [row["p_value"] for row in sliced]
+    )
