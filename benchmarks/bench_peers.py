@@ -5,7 +5,7 @@
 Each peer is installed into an environment of its own (below --keep, so that a second run finds it;
 else below a temporary folder).  All ask the same short questions of one lean emulator in a process
 of its own, 64 at once, check every answer by exact match and keep each on disk; all must come out
-at the same accuracy.  Compared is the CPU of one more question, (CPU of many - CPU of few) / (many -
+at the same accuracy.  Compared is CPU for one more question, (CPU of many - CPU of few) / (many -
 few), start-up left out, the tools taking turns, median over the rounds.  A peer that cannot be
 installed or does not finish is said and left out.
 """
