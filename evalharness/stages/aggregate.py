@@ -8,6 +8,7 @@ stands beside.
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -28,8 +29,13 @@ MOST_SLICES = 50
 """Slices summed up at most; more are named in a warning."""
 
 
-def aggregate(suite: Suite, folder: RunFolder, *, scoring: str) -> RunSummary:
-    """Sum up a scored run and write its summary, which marks it complete."""
+def aggregate(
+    suite: Suite, folder: RunFolder, *, scoring: str, broken: Sequence[str] = ()
+) -> RunSummary:
+    """Sum up a scored run and write its summary, which marks it complete.
+
+    broken: what the self-check says of metrics that the references themselves fail.
+    """
     table = read_marks(folder.marks_path)
     manifest = folder.manifest()
     names = list(table.slices)[:MOST_SLICES]
@@ -62,7 +68,7 @@ def aggregate(suite: Suite, folder: RunFolder, *, scoring: str) -> RunSummary:
         },
         spent=with_judges(spent(folder), folder),
         fingerprints={**manifest.fingerprints, "suite": suite.sha256, "scoring": scoring},
-        warnings=(*manifest.notes, *table.header.advice, *warnings(table)),
+        warnings=(*manifest.notes, *table.header.advice, *broken, *warnings(table)),
         volatile=Volatile(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             host=platform.node(),

@@ -31,6 +31,7 @@ from evalharness.stages.judge import gather_judgements
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import Plan, Reads, heldout, make_plan
 from evalharness.stages.score import score, suite_metrics
+from evalharness.stages.selfcheck import broken_references
 from evalharness.store.keys import sha256_of
 from evalharness.store.runs import RunFolder, write_json
 
@@ -183,7 +184,12 @@ def finish(
     gather_evidence(suite, source, folder, report, repeats=repeats)
     judged = gather_judgements(suite, source, folder, options, report, shared=shared)
     score(suite, source, folder, report, repeats=repeats)
-    aggregate(suite, folder, scoring=scoring if judged else f"{scoring}, judgements missing")
+    aggregate(
+        suite,
+        folder,
+        scoring=scoring if judged else f"{scoring}, judgements missing",
+        broken=broken_references(suite, source),
+    )
 
 
 def scoring_hash(suite: Suite) -> str:

@@ -8,7 +8,7 @@ Depends on: score, prompts, data.checks' Finding.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,13 +22,16 @@ from evalharness.records import Answered, Completion, Sample
 from evalharness.sandbox.jobs import Mode
 from evalharness.spec.suite import CodeSpec, Suite
 from evalharness.stages.evidence import limits_of, needs_execution, program_job
-from evalharness.stages.extraction import build_extractor
+from evalharness.stages.extraction import Extractor, build_extractor
 from evalharness.stages.options import RunOptions
 from evalharness.stages.plan import heldout
 from evalharness.stages.score import NamedMetric, Unit, measure_units, suite_metrics
 
 CHECKED: Final = 200
 """Samples whose references are scored: enough to notice a broken suite, soon done."""
+
+CHECKED_AT_RUN: Final = 20
+"""The same before each run's summary: a broken suite misses them all."""
 
 REFERENCES: Final = 5
 """References of one sample that are scored, each as the answer and alone as the reference: a rule
@@ -53,17 +56,33 @@ def check_suite(suite: Suite, data: Path | None) -> list[Finding]:
         return [_finding("error", "suite", error.message, error.where or place, error.mend)]
     units = [unit for sample in samples for unit in _answered_by_references(sample)]
     found = list(_slice_findings(suite, samples, place))
-    for unit in units:
-        text = unit.text or ""
-        unit.text = extract(text) if extract else text
-    if extract and units and all(unit.text is None for unit in units):
-        # references are what is extracted, not what it is extracted from
-        units = [unit for sample in samples for unit in _answered_by_references(sample)]
+    _extract_all(units, extract)
     for named in metrics:
         found += _check_metric(named, units, place)
     if needs_execution(suite):
         found += _check_canonical(suite, samples, place)
     return found
+
+
+def broken_references(suite: Suite, source: Iterable[Sample]) -> tuple[str, ...]:
+    """Metrics by which none of the first references is right: what every run warns of.
+
+    Raises DataError for a sample that cannot be read.
+    """
+    samples = list(itertools.islice(source, CHECKED_AT_RUN))
+    units = [unit for sample in samples for unit in _answered_by_references(sample)]
+    place = f"{suite.base}/suite.yaml"
+    _extract_all(units, build_extractor(suite.extract, where=place))
+    found = [one for named in suite_metrics(suite) for one in _check_metric(named, units, place)]
+    return tuple(one.message for one in found if one.severity == "error")
+
+
+def _extract_all(units: list[Unit], extract: Extractor | None) -> None:
+    """What is scored of each reference; all of it where references are what is extracted."""
+    taken = [extract(unit.text or "") if extract else unit.text for unit in units]
+    if any(text is not None for text in taken):
+        for unit, text in zip(units, taken, strict=True):
+            unit.text = text
 
 
 def _answered_by_references(sample: Sample) -> Iterator[Unit]:

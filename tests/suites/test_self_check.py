@@ -85,3 +85,16 @@ def test_a_metric_that_is_0_on_every_sample_is_reported(commands):
     code, out, err = commands.run("score", path, answers)
     assert 0 == code
     assert "exact_match is 0 on every sample: is the suite broken" in out + err
+
+
+def test_a_run_of_a_suite_whose_references_all_fail_says_that_the_suite_is_broken(commands):
+    path = commands.suite(SUITE.format(metric="{name: regex, pattern: '^[0-9]+$'}"), name="broken")
+    rows = [{"id": f"q{n}", "input": f"Say {n}.", "target": f"word {n}"} for n in range(4)]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (path.parent / "heldout.jsonl").write_text(text, encoding="utf-8")
+    answers = commands.jsonl("a.jsonl", [{"id": f"q{n}", "output": str(n)} for n in range(4)])
+    code, out, err = commands.run("score", path, answers)
+    assert 0 == code
+    assert "regex: the reference answers themselves miss full marks, 4 of 4" in " ".join(
+        (out + err).split()
+    )
