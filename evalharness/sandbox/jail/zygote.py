@@ -45,7 +45,7 @@ def serve(room: Room, control: Socket, ward: Socket, checker_pid: int) -> NoRetu
                 _leave(checker_pid)
 
 
-_REHEARSALS: Final = 2
+_REHEARSALS: Final = 4
 
 
 def rehearse(room: Room, control: Socket) -> None:
@@ -55,6 +55,8 @@ def rehearse(room: Room, control: Socket) -> None:
     Each way is gone that a busy machine or an early verdict may lead to: a program is watched or
     not, ends by itself or is killed, or is gone already when that is asked.
     """
+    if room.watch is not None:
+        room.watch.rehearse()
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
     keeper = Keeper(room, control, theirs)
     for _ in range(_REHEARSALS):
@@ -188,7 +190,7 @@ class Keeper:
 
     def _last_look(self, order: Order, started: float) -> Reason:
         """A program that ended by itself may have filled the disk where no mount limits it."""
-        watched = time.monotonic() - started > _WATCH_AFTER_MS / 1000
+        watched = time.monotonic() - started > self.watch_after_ms / 1000
         if watched and self._room.disk_exceeded(order):
             return Reason.DISK
         return Reason.NONE
@@ -200,7 +202,7 @@ class Keeper:
             os.waitpid(pid, 0)
             self._room.clean()
             os._exit(0)
-        if time.monotonic() - started < _WATCH_AFTER_MS / 1000:
+        if time.monotonic() - started < self.watch_after_ms / 1000:
             return Reason.ASKED
         used = self._room.watch.usage() if self._room.watch else None
         exceeded = self._exceeded(order, used, pid)
