@@ -13,7 +13,7 @@ from evalharness.errors import PairingError, TooFewSamples
 from evalharness.results import ComparisonRow
 from evalharness.spec.suite import Suite
 from evalharness.stages.economy import cost_per_correct
-from evalharness.stages.effects import Measured, paired_effect
+from evalharness.stages.effects import Measured, bounded, paired_effect
 from evalharness.stages.kinds import difference, plain_value
 from evalharness.stages.pairing import Failures, Pairing, pair, paired_rows
 from evalharness.stats.multiplicity import benjamini_hochberg
@@ -99,7 +99,7 @@ def _row(
     if columns.signature != other.signature:
         reason = f"computed in two ways: {other.signature} and {columns.signature}"
     else:
-        counted = _measured(pairing, label, slice_name, "against_candidate", seed)
+        counted = bounded(_measured(pairing, label, slice_name, "against_candidate", seed), alpha)
         if isinstance(counted, TooFewSamples):
             reason = counted.message
     row = _empty_row(columns, slice_name, suite=suite, names=names, reason=reason)

@@ -18,7 +18,7 @@ from evalharness.results import GateRow, Invalid, VerdictFacts
 from evalharness.spec.gates import RELATIVE_TESTS, threshold
 from evalharness.spec.suite import GateSpec, Suite
 from evalharness.stages.claims import Claim, claims_of, decide_claims
-from evalharness.stages.effects import Measured, absolute_effect, paired_effect
+from evalharness.stages.effects import Measured, absolute_effect, bounded, paired_effect
 from evalharness.stages.integrity import check_gate_data, check_pairing, same_sitting
 from evalharness.stages.needed import advice, further_units
 from evalharness.stages.pairing import Failures, Pairing
@@ -55,7 +55,7 @@ def _judge_gate(
     columns = pairing.candidate.metrics[gate.metric].columns
     alpha = gate.alpha or suite.policy.alpha
     claims = claims_of(gate, columns.direction)
-    counted = _measure(pairing, gate, "against_candidate", seed)
+    counted = bounded(_measure(pairing, gate, "against_candidate", seed), alpha)
     if isinstance(counted, TooFewSamples):
         return _undetermined(pairing, gate, columns, suite=suite, names=names, error=counted)
     effect = counted.effect
@@ -129,7 +129,7 @@ def _outcome_answered(
     """What the gate would say with failures left out; None where there were none."""
     if not pairing.baseline.failed_n.any() and not pairing.candidate.failed_n.any():
         return None
-    measured = _measure(pairing, gate, "left_out", seed)
+    measured = bounded(_measure(pairing, gate, "left_out", seed), alpha)
     if isinstance(measured, TooFewSamples):
         return None
     return decide_claims(measured.effect, claims, alpha).outcome
