@@ -331,6 +331,20 @@ class PowerCurve(Record, frozen=True, kw_only=True):
     chances: tuple[float, ...]
 
 
+class Reliability(Record, frozen=True, kw_only=True):
+    """What an arm's probabilities were worth, by bins that hold something; all of equal length.
+
+    counts: answers.  probabilities: their mean, 0..1.  frequencies: how often it was so, 0..1.
+    """
+
+    suite: str
+    arm: str
+    metric: str
+    counts: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    frequencies: tuple[float, ...]
+
+
 class Facts(Record, frozen=True, kw_only=True):
     """facts.json: everything a report shows, and nothing that it would have to compute.
 
@@ -355,5 +369,6 @@ class Facts(Record, frozen=True, kw_only=True):
     samples: tuple[SampleFacts, ...] = ()
     n_samples: int | None = None
     power: tuple[PowerCurve, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
     volatile: Volatile = Volatile()
     format: int = FORMAT

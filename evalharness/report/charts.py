@@ -373,6 +373,30 @@ def power(facts: Facts) -> Figure | None:
     return figure
 
 
+def reliability(facts: Facts) -> Figure | None:
+    """How often it was so, against the probability that was said; the diagonal is calibrated."""
+    if not facts.reliability:
+        return None
+    figure = _figure(4.2, 4.0)
+    axes = figure.add_subplot()
+    axes.plot([0, 100], [0, 100], color=SOFT, linewidth=0.8, linestyle=(0, (3, 3)))
+    for index, found in enumerate(facts.reliability):
+        colour = ARMS[index % len(ARMS)]
+        said = [100 * share for share in found.probabilities]
+        was = [100 * share for share in found.frequencies]
+        total = sum(found.counts)
+        sizes = [10 + 150 * count / total for count in found.counts]
+        label = f"{_short(found.arm)}, {clean.one_line(found.metric)}"
+        axes.plot(said, was, color=colour, linewidth=1.2, label=label)
+        axes.scatter(said, was, s=sizes, color=colour, linewidth=0)
+    axes.set_xlim(0, 101)
+    axes.set_ylim(0, 101)
+    axes.set_xlabel("probability (%)")
+    axes.set_ylabel("how often it was so (%)")
+    axes.legend(loc="upper left")
+    return figure
+
+
 CHARTS: Final[Mapping[str, Callable[[Facts], Figure | None]]] = {
     "gates": gates,
     "intervals": intervals,
@@ -381,5 +405,6 @@ CHARTS: Final[Mapping[str, Callable[[Facts], Figure | None]]] = {
     "tokens": tokens,
     "differences": differences,
     "power": power,
+    "reliability": reliability,
 }
 """Chart name -> how it is drawn; each gives None where the facts hold nothing for it."""

@@ -36,6 +36,7 @@ from evalharness.report.online_words import (
     online_sentence,
 )
 from evalharness.report.reasons import against, why
+from evalharness.report.reliability import render_reliability
 from evalharness.report.standing_words import standing_lines
 from evalharness.report.wording import (
     STATE_SENTENCE,
@@ -48,7 +49,15 @@ from evalharness.report.wording import (
     read_gate,
     state_words,
 )
-from evalharness.results import ArmFacts, ComparisonRow, Facts, Flip, GateRow, PowerCurve
+from evalharness.results import (
+    ArmFacts,
+    ComparisonRow,
+    Facts,
+    Flip,
+    GateRow,
+    PowerCurve,
+    Reliability,
+)
 
 MOST_FLIPS: Final = 60
 MOST_TILES: Final = 6
@@ -183,6 +192,7 @@ class Page:
     flip_metrics: tuple[str, ...]
     flip_pairs: tuple[str, ...]
     power: tuple[tuple[str, str], ...]
+    reliability: tuple[tuple[str, str], ...]
     explorer: Explorer | None
     hashes: tuple[tuple[str, str], ...]
 
@@ -227,6 +237,7 @@ def build_page(facts: Facts) -> Page:
         flip_metrics=tuple(dict.fromkeys(view.metric for view in flips)),
         flip_pairs=tuple(dict.fromkeys(view.against for view in flips)),
         power=tuple(_power(curve) for curve in facts.power if len(curve.ns) >= 2),
+        reliability=tuple(_reliability(one) for one in facts.reliability),
         explorer=build_explorer(facts),
         hashes=tuple(sorted(facts.hashes.items())),
     )
@@ -366,6 +377,11 @@ def _power(curve: PowerCurve) -> tuple[str, str]:
     name = clean.one_line(f"{curve.metric} [{curve.slice}]" if curve.slice else curve.metric)
     against = clean.one_line(f"{curve.suite}, against {curve.baseline}")
     return f"{name}: {against}", render_power(curve.ns, curve.chances, curve.n, name)
+
+
+def _reliability(found: Reliability) -> tuple[str, str]:
+    name = clean.one_line(f"{found.metric} of {found.arm}, {found.suite}")
+    return name, render_reliability(found)
 
 
 def _flip(flip: Flip) -> FlipView:

@@ -20,6 +20,7 @@ from evalharness.data.sources import open_source
 from evalharness.errors import HarnessError
 from evalharness.records import Answered, Completion, Failed, Sample
 from evalharness.report.facts import question
+from evalharness.report.reliability import reliability_of
 from evalharness.results import (
     AnswerFacts,
     ArmFacts,
@@ -83,6 +84,9 @@ def with_units(facts: Facts, runs: Runs) -> Facts:
         differences=tuple(_differences(facts.comparisons, runs)),
         samples=tuple(samples),
         n_samples=total,
+        reliability=tuple(
+            one for (suite, arm), run in runs.items() for one in reliability_of(suite, arm, run)
+        ),
     )
 
 

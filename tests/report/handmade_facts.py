@@ -24,6 +24,7 @@ from evalharness.results import (
     MetricSummary,
     PairedSpread,
     PowerCurve,
+    Reliability,
     RunSummary,
     SampleFacts,
     Spent,
@@ -652,6 +653,16 @@ def full() -> Facts:
                 chances=(0.08, 0.15, 0.28, 0.5, 0.79, 0.97, 1.0),
             ),
         ),
+        reliability=(
+            Reliability(
+                suite=SUITE,
+                arm="ft-3b",
+                metric="ece",
+                counts=(112, 300, 400),
+                probabilities=(0.21, 0.62, 0.94),
+                frequencies=(0.25, 0.55, 0.81),
+            ),
+        ),
         warnings=("duplicate answers: 14 of 812 candidate answers are identical",),
     )
 
@@ -767,6 +778,7 @@ def several() -> Facts:
         samples=(),
         n_samples=None,
         power=(),
+        reliability=(),
     )
 
 

@@ -165,12 +165,13 @@ def test_plots_are_drawn_as_png_too(tmp_path, matplotlib):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "chart-gates.png",
         "chart-power.png",
+        "chart-reliability.png",
     ]
 
 
 def test_a_plot_without_its_facts_is_none(matplotlib):
     nothing = msgspec.structs.replace(made.invalid(), arms=())
-    assert [charts.render_chart(nothing, chart) for chart in charts.CHARTS] == [None] * 7
+    assert [charts.render_chart(nothing, chart) for chart in charts.CHARTS] == [None] * 8
 
 
 def test_plots_set_no_global_state(matplotlib):

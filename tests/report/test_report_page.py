@@ -130,6 +130,7 @@ def test_the_verdict_comes_before_everything_else():
                 "differences",
                 "metrics",
                 "speed",
+                "reliability",
                 "evidence",
                 "flips",
                 "samples",
