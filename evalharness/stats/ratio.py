@@ -41,7 +41,7 @@ UNSEEN_FACTOR: Final = 10.0
 """What one unseen unit may cost, in means: an answer that runs on to its token limit."""
 UNSEEN_STALL: Final = 20.0
 """How long one unseen call may take, in means: a stall.  With it the false READY of a candidate
-that alone stalls (0.5-10 % of calls, 5-20 times as long, n = 20..500) is at most 5.2 %, where 4
+that alone stalls (0.5-10 % of calls, 5-20 times as long, n = 20..500) is at most 4.2 %, where 4
 means gave up to 61 %; stalls of 30 means still reach 10 % at n = 200..500."""
 
 
