@@ -146,8 +146,7 @@ def results(facts: Facts) -> list[str]:
         )
     parts.append(
         _bullets(
-            f"**{prose(name)}:** {prose(told)}"
-            for name, told in standing_lines(facts, Medium.PAGE)
+            f"**{prose(name)}:** {prose(told)}" for name, told in standing_lines(facts, Medium.PAGE)
         )
     )
     parts += [f"**{prose(name)}:** {prose(told)}" for name, told in failed_lines(facts)]
