@@ -247,12 +247,13 @@ class ResponseCache:
     def _open_own(self) -> int:
         """A segment of this process alone, locked while it is open: no one merges it."""
         if self._own is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
             path = self.folder / f"{stamp}-{os.getpid()}{SUFFIX}"
-            self._own = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
-            fcntl.flock(self._own, fcntl.LOCK_EX)
-            self._own_number = self._index.own(path)
+            # Until it is locked it looks finished; no one rewrites finished segments meanwhile.
+            with merging(self.folder, fcntl.LOCK_SH):
+                self._own = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
+                fcntl.flock(self._own, fcntl.LOCK_EX)
+                self._own_number = self._index.own(path)
             self._own_size = 0
         return self._own
 
