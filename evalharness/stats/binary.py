@@ -307,7 +307,10 @@ class PairedBinary:
         """P of a score at least this high if the difference were theta."""
         if abs(theta) >= 1.0:
             return 0.0 if theta < -1.0 or (theta == -1.0 and self.value > theta) else 1.0
-        return normal_sf(corrected_z(self.gain, self.loss, self.n, theta))
+        z = corrected_z(self.gain, self.loss, self.n, theta)
+        if z > 0.0:
+            return normal_sf(z)
+        return max(0.5, normal_sf(tango_z(self.gain, self.loss, self.n, theta)))
 
     def p_less(self, theta: float) -> float:
         """P of a score at most this high if the difference were theta."""
