@@ -28,7 +28,6 @@ from evalharness.stages.options import RunOptions
     "--baseline",
     "baselines",
     multiple=True,
-    required=True,
     metavar="M",
     help="What would be used otherwise; may be repeated.",
 )
@@ -56,9 +55,9 @@ def command(
     from evalharness.stages.decide import GateRequest, gate
 
     specs = tuple(read_suite(find_suite(name)) for name in suites)
-    if output.a_a == bool(candidates):
+    if output.a_a == bool(candidates) or not baselines:
         raise UsageError(
-            "gate takes a candidate, or --a-a for the baselines alone",
+            "gate takes a candidate and a baseline, or --a-a and baselines alone",
             mend="evalharness gate SUITE --candidate M --baseline M",
         )
     if output.a_a:

@@ -32,7 +32,7 @@ def paired_marks_effect(
     Raises TooFewSamples on no units or a single cluster.
 
     >>> paired_marks_effect([1, 1, 0], [1, 0, 0]).method
-    'tango'
+    'tango-corrected'
     """
     pair = np.column_stack(
         [as_values(candidate, what="candidate"), as_values(baseline, what="baseline")]

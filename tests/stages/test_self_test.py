@@ -75,7 +75,7 @@ def test_a_candidate_and_a_a_exclude_each_other(bench):
 def test_a_gate_without_a_candidate_says_what_is_missing(commands):
     code, _, err = commands.run("gate", "facts", "--baseline", "facts-base")
     assert 64 == code
-    assert "takes a candidate" in err
+    assert "takes a candidate and a baseline" in err
 
 
 def test_a_recording_of_one_repeat_is_held_against_itself(commands):
