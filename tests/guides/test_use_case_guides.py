@@ -25,7 +25,7 @@ GUIDES = ROOT / "docs" / "guides"
 ENDS = {"legal-summariser": {"gate": 2}}
 """Exit codes other than 0, by guide and verb: the legal guide's gate stays undecided."""
 
-UNSTEADY = re.compile(r"^  (?:see|ranking: latency|front)\b.*\n(?:   .*\n)*", re.MULTILINE)
+UNSTEADY = re.compile(r"^  (?:see:|ranking: latency|front:).*\n(?:   .*\n)*", re.MULTILINE)
 """Lines that name a folder or rest on times; a guide leaves them out."""
 
 STAND_INS = {
