@@ -235,3 +235,21 @@ def test_judgements_of_different_judges_are_never_compared(court):
     court.suite(rubric(court.script("two.yaml", lambda k: says(score=4))))
     new = court.commands.json("run", court.path, "--model", first)
     assert metric(old)["signature"] != metric(new)["signature"]
+
+
+def test_judging_that_was_stopped_goes_on_without_paying_twice(court, emulator, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", emulator.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    stop = FaultRule(faults=("quota_429",), match="question 37?", times=1)
+    emulator.set_plan(Plan(rules=(stop,)))
+    court.suite(rubric('openai/constant:{"score": 4}'))
+    first = court.answers("first", lambda k: f"a{k}")
+    arguments = ["run", court.path, "--model", first, "--no-cache", "--max-connections", "4", "-q"]
+    code, _, err = court.commands.run(*arguments)
+    assert 69 == code, err
+    before = len(court.evidence())
+    assert 0 < before < court.n
+    assert 0 == court.commands.run(*arguments)[0]
+    units = [(one["id"], one["evidence"]["outcome"]["outcome"]) for one in court.evidence()]
+    assert court.n == len({name for name, how in units if how == "answered"})
+    assert court.n + 8 >= emulator.state()["requests"]  # those in flight at the stop may repeat
