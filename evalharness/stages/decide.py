@@ -286,9 +286,7 @@ def _online(judged: Sequence[_Judged]) -> OnlinePlan | None:
     """The A/B test of a READY candidate, over all suites."""
     first = judged[0]
     names = (first.arms[0].name, first.arms[-1].name)
-    return online_plan(
-        [gate for part in judged for gate in part.online], names, first.suite.policy
-    )
+    return online_plan([gate for part in judged for gate in part.online], names, first.suite.policy)
 
 
 def _stamps(request: GateRequest, judged: Sequence[_Judged]) -> tuple[str, ...]:
