@@ -39,7 +39,7 @@ async def complete(request: HttpRequest, wire: Wire, ledger: Ledger) -> None:
         asked = Asked(
             body,
             model,
-            answer(ledger.plan.programs.get(model, model), body, ledger.plan.answers),
+            answer(ledger.plan.programs.get(model) or model, body, ledger.plan.answers),
             fingerprint,
             request.path.endswith("/chat/completions"),
             ledger.requests,
