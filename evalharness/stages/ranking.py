@@ -35,8 +35,8 @@ RATIO_SCALES: Final = frozenset({"usd", "seconds", "tokens"})
 DIFFERENCE_TESTS: Final = frozenset({"non_inferiority", "superiority", "equivalence"})
 MOST_METRICS: Final = 3
 """Metrics of answers that are ranked where no gate names one."""
-MOST_ARMS: Final = 12
-"""Arms beyond this are not ranked: 66 pairs are the most that a page can tell."""
+MOST_ARMS: Final = 16
+"""Arms beyond this are not ranked: 120 pairs are the most that a page can tell."""
 
 Tables = Mapping[str, MarkTable]
 

@@ -111,7 +111,7 @@ def standings(
         claims=joint_claims(gates, alpha),
         rankings=tuple(ranking for part in parts for ranking in part.rankings),
         fronts=tuple(part.front for part in parts if part.front is not None),
-        ladder=climb(parts[0].reference, rungs, alpha=alpha),
+        ladder=climb(parts[0].reference, rungs, alpha=alpha) if len(shared) < MOST_ARMS else None,
     )
 
 
