@@ -57,7 +57,8 @@ def answers() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
-    with serve(Plan(answers=answers(), programs=STAND_INS, dialect="together")) as emulator:
+    plan = Plan(answers=answers(), programs=STAND_INS, dialect="together", job_polls=0)
+    with serve(plan) as emulator:
         keys = {"OPENAI_API_KEY": "k", "TOGETHER_API_KEY": "k"}
         bases = {"OPENAI_BASE_URL": emulator.url, "TOGETHER_BASE_URL": emulator.url}
         yield {**os.environ, **keys, **bases, "COLUMNS": "100"}
