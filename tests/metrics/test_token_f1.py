@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import string
 from collections import Counter
@@ -75,6 +76,36 @@ def test_scores_are_those_of_the_official_rules_to_the_last_bit(variant, text, t
     exact = score_texts(make_metric("squad_em", {"variant": variant}), [text], [targets])
     f1 = score_texts(make_metric("f1", {"variant": variant}), [text], [targets])
     assert (exact, f1) == oracle(text, targets, variant)
+
+
+def assert_official(item, variant, *, seed, count):
+    """Random answers in batches of 500, as the score stage has them: counted by arrays."""
+    rng = random.Random(seed)
+    vocabulary = [*WORDS, *(f"word{n}" for n in range(40)), "a-word-of-many-more-than-16-bytes"]
+
+    def text():
+        return " ".join(rng.choices(vocabulary, k=rng.choice([0, 1, 2, 5, 12, 30])))
+
+    pairs = [(text(), [text() for _ in range(rng.choice([1, 1, 2, 3]))]) for _ in range(count)]
+    pairs = [(targets[0] if rng.random() < 0.2 else one, targets) for one, targets in pairs]
+    for start in range(0, count, 500):
+        batch = pairs[start : start + 500]
+        items = [item(*pair) for pair in batch]
+        expected = [oracle(*pair, variant) for pair in batch]
+        for place, name in enumerate(("squad_em", "f1")):
+            rows_nk = make_metric(name, {"variant": variant}).measure(items).rows_nk
+            assert [one[place] for one in expected] == rows_nk[:, 0].tolist()
+
+
+@pytest.mark.parametrize("variant", ["v1", "v2", "coqa"])
+def test_batches_score_as_the_official_rules_to_the_last_bit(item, variant):
+    assert_official(item, variant, seed=1, count=1_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["v1", "v2", "coqa"])
+def test_a_hundred_thousand_answers_score_as_the_official_rules(item, variant):
+    assert_official(item, variant, seed=2, count=100_000)
 
 
 @given(batch=st.lists(st.tuples(TEXTS, REFERENCES), min_size=1, max_size=8))
