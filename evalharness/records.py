@@ -160,7 +160,7 @@ class TokenLogprob(Record, frozen=True, kw_only=True):
         require_finite("TokenLogprob", logprob=self.logprob)
 
 
-class Provenance(Record, frozen=True, kw_only=True):
+class Provenance(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Where and when an answer was taken.
 
     source: `live` was asked in this run, `cached` in an earlier one, `recorded` by someone else.
@@ -173,8 +173,11 @@ class Provenance(Record, frozen=True, kw_only=True):
     taken_at: str | None = None
 
 
-class Completion(Record, frozen=True, kw_only=True):
-    """What a model returned. Times in seconds, money in US dollars, None where unknown."""
+class Completion(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model returned. Times in seconds, money in US dollars, None where unknown.
+
+    A journal leaves out what is at its default: an answer's line is a third as long.
+    """
 
     text: str
     finish: Finish = "unknown"
@@ -260,7 +263,9 @@ class Attempt(Record, frozen=True, kw_only=True):
     cost_usd: float | None = None
 
 
-class Answered(Record, frozen=True, kw_only=True, tag="answered", tag_field="outcome"):
+class Answered(
+    Record, frozen=True, kw_only=True, omit_defaults=True, tag="answered", tag_field="outcome"
+):
     """The model answered, at the last of `attempts`."""
 
     completion: Completion

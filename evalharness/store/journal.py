@@ -32,7 +32,7 @@ _HASH_MASK = (1 << 64) - 1 - NUMBER_MASK
 _STEP = 0x9E3779B97F4A7C15  # odd, so that repeats spread over all of 2**64 (Knuth's golden ratio)
 
 
-class OutcomeEntry(Record, frozen=True, kw_only=True):
+class OutcomeEntry(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One line of outcomes.jsonl."""
 
     id: str
