@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from itertools import islice
 
 from evalharness.contracts import Advising, Metric, Preparing, SignedBySamples, Source
+from evalharness.records import Sample
 
 LOOKED_AT = 200
 """Samples that advice is based on, the first of the set."""
 
 
-def acquaint(metrics: Sequence[Metric], source: Source) -> tuple[str, ...]:
+def acquaint(metrics: Sequence[Metric], source: Source | Sequence[Sample]) -> tuple[str, ...]:
     """Prepare the metrics that need the whole set, and gather what all have to say of it.
 
     Raises DataError for a wrong line of the set.

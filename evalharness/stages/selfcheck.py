@@ -21,6 +21,7 @@ from evalharness.prompts.leak import excerpt
 from evalharness.records import Answered, Completion, Sample
 from evalharness.sandbox.jobs import Mode
 from evalharness.spec.suite import CodeSpec, Suite
+from evalharness.stages.acquaint import acquaint
 from evalharness.stages.evidence import limits_of, needs_execution, program_job
 from evalharness.stages.extraction import Extractor, build_extractor
 from evalharness.stages.options import RunOptions
@@ -57,6 +58,7 @@ def check_suite(suite: Suite, data: Path | None) -> list[Finding]:
     units = [unit for sample in samples for unit in _answered_by_references(sample)]
     found = list(_slice_findings(suite, samples, place))
     _extract_all(units, extract)
+    acquaint([named.metric for named in metrics], samples)
     for named in metrics:
         found += _check_metric(named, units, place)
     if needs_execution(suite):
@@ -71,9 +73,11 @@ def broken_references(suite: Suite, source: Iterable[Sample]) -> tuple[str, ...]
     """
     samples = list(itertools.islice(source, CHECKED_AT_RUN))
     units = [unit for sample in samples for unit in _answered_by_references(sample)]
-    place = f"{suite.base}/suite.yaml"
+    place = suite.place
     _extract_all(units, build_extractor(suite.extract, where=place))
-    found = [one for named in suite_metrics(suite) for one in _check_metric(named, units, place)]
+    metrics = suite_metrics(suite)
+    acquaint([named.metric for named in metrics], samples)
+    found = [one for named in metrics for one in _check_metric(named, units, place)]
     return tuple(one.message for one in found if one.severity == "error")
 
 
