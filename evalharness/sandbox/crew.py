@@ -104,6 +104,8 @@ class Crew:
         """Work until at least one job has an outcome; nothing if there is none to wait for."""
         while not self._outcomes and self.unfinished():
             self._hand_out()
+            if self._outcomes:  # a worker was found dead when it was to be sent a job
+                break
             for key, _ in self._selector.select(self._pause_s()):
                 self._attend(key.data, key.fileobj)
             self._end_overdue()
