@@ -10,10 +10,9 @@ The stage owns the only task loop; an asker starts no tasks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from evalharness.catalog import CLIENTS, load
@@ -200,16 +199,6 @@ class StackedAsker:
         await self._client.close()
         if self._caching is not None:
             self._caching.close()
-
-
-def default_cache_dir(environment: Mapping[str, str]) -> Path:
-    """Where the response cache lies: EVALHARNESS_CACHE_DIR, or the user's cache folder."""
-    named = environment.get("EVALHARNESS_CACHE_DIR")
-    if named:
-        return Path(named) / "responses"
-    from platformdirs import user_cache_path
-
-    return user_cache_path("evalharness") / "responses"
 
 
 def name_seed(identity: Identity) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 
 from evalharness.contracts import MetricKind, Need, Rows, Scale
 from evalharness.metrics.base import Judged, RowMetric
-from evalharness.metrics.judged import human_scores, model_score
+from evalharness.metrics.judged import human_scores, model_score, said_of, scale_of
 from evalharness.metrics.preference import shares
 from evalharness.records import Item, Sample, Unscored
 from evalharness.stats.ppi import SUMS, corrected_mean
@@ -47,14 +47,10 @@ class JudgeCorrected(RowMetric):
         by: str = "",
         asked: str = "",
     ) -> None:
-        if not low < high:
-            raise ValueError(f"low must be less than high; got {low!r} and {high!r}")
         self.judge = judge
-        self.low, self.high = float(low), float(high)
-        self.range = (self.low, self.high)
-        self.scale: Scale = "fraction" if (low, high) == (0.0, 1.0) else "plain"
-        said = [f"by:{by}"] * bool(by) + [f"asked:{asked}"] * bool(asked)
-        super().__init__(judge, f"scale:{low:g}..{high:g}", *said, "ppi++")
+        self.range, self.scale = scale_of(low, high)
+        self.low, self.high = self.range
+        super().__init__(judge, *said_of(low, high, by, asked), "ppi++")
 
     def by_model(self, item: Item) -> Judged:
         """What the judge says."""

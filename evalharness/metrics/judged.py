@@ -51,6 +51,19 @@ def human_scores(item: Item, judge: str) -> dict[str, float]:
     return {who: score for who, score in found.items() if isinstance(score, float)}
 
 
+def scale_of(low: float, high: float) -> tuple[tuple[float, float], Scale]:
+    """The range and the scale of a judge's scores. Raises ValueError unless low < high."""
+    if not low < high:
+        raise ValueError(f"low must be less than high; got {low!r} and {high!r}")
+    return (float(low), float(high)), "fraction" if (low, high) == (0.0, 1.0) else "plain"
+
+
+def said_of(low: float, high: float, by: str, asked: str) -> tuple[str, ...]:
+    """What a signature says of a judge: its scale, who it is and what it was asked."""
+    said = [f"by:{by}"] * bool(by) + [f"asked:{asked}"] * bool(asked)
+    return (f"scale:{low:g}..{high:g}", *said)
+
+
 class JudgeScore(ItemMetric):
     """The mean score that a judge gave to the answers.
 
@@ -72,13 +85,9 @@ class JudgeScore(ItemMetric):
         by: str = "",
         asked: str = "",
     ) -> None:
-        if not low < high:
-            raise ValueError(f"low must be less than high; got {low!r} and {high!r}")
         self.judge, self.people = judge, by == "people"
-        self.range = (float(low), float(high))
-        self.scale: Scale = "fraction" if (low, high) == (0.0, 1.0) else "plain"
-        said = [f"by:{by}"] * bool(by) + [f"asked:{asked}"] * bool(asked)
-        super().__init__(judge, f"scale:{low:g}..{high:g}", *said)
+        self.range, self.scale = scale_of(low, high)
+        super().__init__(judge, *said_of(low, high, by, asked))
 
     def value(self, item: Item) -> Judged:
         """The score; unscored where the judge was not asked, failed or could not be read."""

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
+from evalharness.cli.options import cache_folder
 from evalharness.clients.openai_http import open_openai
 from evalharness.clients.settings import ClientSettings, RetryPolicy
-from evalharness.clients.stack import Shared, build_asker, default_cache_dir, open_client
+from evalharness.clients.stack import Shared, build_asker, open_client
 from evalharness.contracts import Capabilities, Identity, Limits
 from evalharness.errors import SpecError
 from evalharness.records import Answered, Failed
@@ -239,10 +240,11 @@ def test_an_unknown_provider_is_refused_with_the_nearest():
         open_client("opnai", "m", ClientSettings())
 
 
-def test_the_cache_lies_where_the_environment_says(tmp_path):
-    named = default_cache_dir({"EVALHARNESS_CACHE_DIR": str(tmp_path)})
-    assert tmp_path / "responses" == named
-    assert "evalharness" in str(default_cache_dir({}))
+def test_the_cache_lies_where_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVALHARNESS_CACHE_DIR", str(tmp_path))
+    assert tmp_path == cache_folder()
+    monkeypatch.delenv("EVALHARNESS_CACHE_DIR")
+    assert "evalharness" in str(cache_folder())
 
 
 def test_the_same_options_may_stand_in_a_baseline_file(emulator, run, question):
