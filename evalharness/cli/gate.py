@@ -89,7 +89,7 @@ def _against_itself(
     import msgspec
 
     from evalharness.report.self_test_text import render_self_tests
-    from evalharness.stages.self_test import self_tests
+    from evalharness.stages.deciding.self_test import self_tests
 
     with showing_progress(quiet=output.quiet) as report:
         tests = self_tests(suites, baselines, options, report)

@@ -12,7 +12,7 @@ from evalharness.errors import SpecError, UsageError
 from evalharness.stages.options import RunOptions
 
 if TYPE_CHECKING:
-    from evalharness.stages.tournament import Standing
+    from evalharness.stages.judging.tournament import Standing
 
 
 @click.command(name="judge")
@@ -31,7 +31,7 @@ def command(suite: str, answers: tuple[str, ...], options: RunOptions, output: O
     from evalharness.spec.read import read_suite
     from evalharness.stages.arms import distinct, resolve
     from evalharness.stages.execute import execute
-    from evalharness.stages.tournament import tournament
+    from evalharness.stages.judging.tournament import tournament
 
     spec = read_suite(find_suite(suite))
     if not spec.judges:

@@ -7,7 +7,7 @@ import click
 from evalharness.cli.options import DATA, JSON, LIMIT, OUT, SEED, Output, taking
 from evalharness.errors import UsageError
 from evalharness.stages.options import RunOptions
-from evalharness.stages.planning import Assumed
+from evalharness.stages.planning.power import Assumed
 
 
 @click.command(name="plan")
@@ -37,7 +37,7 @@ def command(
     """
     from evalharness.spec.locate import find_suite
     from evalharness.spec.read import read_suite
-    from evalharness.stages.foresee import foresee
+    from evalharness.stages.planning.foresee import foresee
 
     spec = read_suite(find_suite(suite))
     facts = foresee(spec, (baseline, candidate), options, parse_assumptions(assume))

@@ -12,7 +12,7 @@ from evalharness.errors import UsageError
 from evalharness.stages.options import RunOptions
 
 if TYPE_CHECKING:
-    from evalharness.stages.collect import Collected
+    from evalharness.stages.judging.collect import Collected
 
 OUT = click.option(
     "--out",
@@ -61,7 +61,7 @@ def _write(sources: tuple[str, ...], runs: Path, options: RunOptions, scale: str
 
     from evalharness.cli.output import find_folder
     from evalharness.report.rating_page import rating_page, rating_table
-    from evalharness.stages.rate import make_pack
+    from evalharness.stages.judging.rate import make_pack
     from evalharness.store.files import write_atomic
     from evalharness.store.runs import RunFolder, write_json
 
@@ -110,7 +110,7 @@ def _show(files: tuple[str, ...], folder: Path, *, as_json: bool) -> None:
     import msgspec
 
     from evalharness.report.clean import one_line
-    from evalharness.stages.collect import collect
+    from evalharness.stages.judging.collect import collect
 
     found = collect([Path(name) for name in files], folder)
     if as_json:

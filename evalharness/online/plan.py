@@ -1,7 +1,7 @@
 """plan: gates that passed offline -> the A/B test that would confirm them on traffic.
 
 Reads: judged gates and both arms' marks.  Gives: OnlineGates, an OnlinePlan.
-Depends on: stages.effects (one arm's spread), stats.power, stats.sequential.
+Depends on: stages.deciding.effects (one arm's spread), stats.power, stats.sequential.
 Traffic is not paired: each unit sees one arm, so the variances of both add up, and the smaller arm
 decides.  n = (z_alpha + z_beta)^2 (v_c / f + v_b / (1 - f)) / delta^2, times what the looks cost.
 A margin is planned for equal arms; a gain or a ratio that equal arms cannot show is planned at the
@@ -21,7 +21,7 @@ from evalharness.errors import TooFewSamples
 from evalharness.handover import OnlineGate, OnlineLook, OnlinePlan
 from evalharness.results import GateRow
 from evalharness.spec.suite import Policy
-from evalharness.stages.effects import Measured, absolute_effect
+from evalharness.stages.deciding.effects import Measured, absolute_effect
 from evalharness.stats.sequential import inflation, lan_demets
 from evalharness.stats.special import normal_quantile
 from evalharness.store.marks import MarkTable

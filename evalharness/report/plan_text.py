@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalharness.stages.planning import CalibrationRow, PlanFacts
+from evalharness.stages.planning.power import CalibrationRow, PlanFacts
 
 
 def render_plan(facts: PlanFacts) -> str:

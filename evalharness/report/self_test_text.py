@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from evalharness.report.clean import one_line
 from evalharness.report.numbers import Medium
 from evalharness.report.wording import invalid_line, read_gate
-from evalharness.stages.self_test import EqualGate, SelfTest
+from evalharness.stages.deciding.self_test import EqualGate, SelfTest
 
 
 def render_self_tests(tests: Sequence[SelfTest]) -> str:

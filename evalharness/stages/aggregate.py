@@ -18,8 +18,8 @@ from evalharness.records import Answered, Estimate, Estimated, Judgement, Undete
 from evalharness.results import MetricSummary, RunSummary, Spent, Volatile
 from evalharness.spec.suite import Suite
 from evalharness.stages.bill import spent
-from evalharness.stages.effects import absolute_effect
-from evalharness.stages.kinds import plain_value
+from evalharness.stages.deciding.effects import absolute_effect
+from evalharness.stages.deciding.kinds import plain_value
 from evalharness.stages.pairing import arm_rows, slice_mask
 from evalharness.store.journal import EvidenceEntry, read_entries
 from evalharness.store.marks import MarkTable, read_marks

@@ -20,8 +20,8 @@ from evalharness.spec.locate import find_suite, roots
 from evalharness.spec.read import read_suite
 from evalharness.spec.suite import ExtractSpec, Suite
 from evalharness.stages.arms import Arm, resolve
+from evalharness.stages.deciding.integrity import sandbox_stamps
 from evalharness.stages.execute import execute
-from evalharness.stages.integrity import sandbox_stamps
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import heldout
 from evalharness.store.blessed import (

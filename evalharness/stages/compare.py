@@ -12,10 +12,10 @@ from dataclasses import replace
 from evalharness.errors import PairingError, TooFewSamples
 from evalharness.results import ComparisonRow
 from evalharness.spec.suite import Suite
-from evalharness.stages.economy import cost_per_correct
-from evalharness.stages.effects import Measured, bounded, paired_effect
-from evalharness.stages.kinds import difference, plain_value
+from evalharness.stages.deciding.effects import Measured, bounded, paired_effect
+from evalharness.stages.deciding.kinds import difference, plain_value
 from evalharness.stages.pairing import Failures, Pairing, pair, paired_rows
+from evalharness.stages.standings.economy import cost_per_correct
 from evalharness.stats.multiplicity import benjamini_hochberg
 from evalharness.store.keys import derive_seed
 from evalharness.store.marks import MetricColumns

@@ -23,14 +23,9 @@ from evalharness.spec.suite import Policy, Suite
 from evalharness.stages.arms import Arm, distinct, resolve, resolve_all
 from evalharness.stages.blessed import execute_with_blessed, resolve_baseline, stale
 from evalharness.stages.compare import compare_tables
-from evalharness.stages.duelling import Duels
-from evalharness.stages.integrity import sandbox_stamps
-from evalharness.stages.needed import beyond_this_set
-from evalharness.stages.options import Report, RunOptions
-from evalharness.stages.pairing import pair
-from evalharness.stages.planning import CalibrationRow, calibrate
-from evalharness.stages.power_curves import power_curves
-from evalharness.stages.spending import (
+from evalharness.stages.deciding.integrity import sandbox_stamps
+from evalharness.stages.deciding.needed import beyond_this_set
+from evalharness.stages.deciding.spending import (
     UNACCOUNTED,
     Allowance,
     Evidence,
@@ -39,8 +34,13 @@ from evalharness.stages.spending import (
     evidence_of,
     write_down,
 )
-from evalharness.stages.standing import Placed, SuiteStanding, stand_suite, standings
-from evalharness.stages.verdict import judge, verdict
+from evalharness.stages.deciding.verdict import judge, verdict
+from evalharness.stages.judging.duelling import Duels
+from evalharness.stages.options import Report, RunOptions
+from evalharness.stages.pairing import pair
+from evalharness.stages.planning.power import CalibrationRow, calibrate
+from evalharness.stages.planning.power_curves import power_curves
+from evalharness.stages.standings.standing import Placed, SuiteStanding, stand_suite, standings
 from evalharness.store.keys import derive_seed, sha256_of
 from evalharness.store.marks import MarkTable, read_marks
 from evalharness.store.runs import RunFolder, read_json, write_json

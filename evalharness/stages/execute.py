@@ -22,12 +22,12 @@ from evalharness.spec.suite import Suite
 from evalharness.stages.aggregate import aggregate
 from evalharness.stages.arms import Arm
 from evalharness.stages.asking import settings_of
-from evalharness.stages.bench import refuse_self_judging
 from evalharness.stages.evidence import gather_evidence
 from evalharness.stages.extraction import build_extractor
 from evalharness.stages.generate import first_error, generate
-from evalharness.stages.heard import labels_hash
-from evalharness.stages.judge import gather_judgements
+from evalharness.stages.judging.bench import refuse_self_judging
+from evalharness.stages.judging.heard import labels_hash
+from evalharness.stages.judging.judge import gather_judgements
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import Plan, Reads, heldout, make_plan
 from evalharness.stages.score import score, suite_metrics

@@ -24,7 +24,7 @@ from evalharness.spec.read import digest
 from evalharness.spec.suite import DataSpec, GenerationSpec, Suite
 from evalharness.stages.arms import Arm
 from evalharness.stages.options import RunOptions
-from evalharness.stages.rungs import rung_of
+from evalharness.stages.standings.rungs import rung_of
 from evalharness.store.keys import derive_seed, request_key, sha256_of, unit_hash
 from evalharness.store.runs import Manifest, RunFolder, open_run
 

@@ -20,7 +20,7 @@ from evalharness.spec.judges import completed, judge_metrics, pair_labels
 from evalharness.spec.suite import MetricSpec, Suite
 from evalharness.stages.acquaint import acquaint, signature_over
 from evalharness.stages.extraction import Extractor, build_extractor
-from evalharness.stages.heard import Hearing
+from evalharness.stages.judging.heard import Hearing
 from evalharness.stages.options import Progress, Report
 from evalharness.store.files import writing
 from evalharness.store.journal import EvidenceEntry, JournalReader, OutcomeEntry, read_entries

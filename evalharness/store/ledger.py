@@ -2,7 +2,7 @@
 
 Reads and writes: ledger/<suite>.jsonl, one judgement a line, in any order.
 Gives: `LedgerEntry`, `read_ledger`, `append_entry`.
-Depends on: records, files.  Decides nothing: `stages.spending` does.
+Depends on: records, files.  Decides nothing: `stages.deciding.spending` does.
 """
 
 from __future__ import annotations

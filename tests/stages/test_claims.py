@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.spec.suite import GateSpec
-from evalharness.stages.claims import Claim, claims_of, decide_claims
+from evalharness.stages.deciding.claims import Claim, claims_of, decide_claims
 from evalharness.stats.binary import PairedBinary
 from evalharness.stats.intervals import Proportion
 from evalharness.stats.mean import mean_effect

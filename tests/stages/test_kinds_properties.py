@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.errors import TooFewSamples
-from evalharness.stages.claims import Claim, decide_claims
-from evalharness.stages.kinds import difference, ratio
+from evalharness.stages.deciding.claims import Claim, decide_claims
+from evalharness.stages.deciding.kinds import difference, ratio
 from evalharness.stages.pairing import PairedRows
 from evalharness.store.marks import MetricColumns
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evalharness.errors import StoreError
 from evalharness.spec.suite import LooksSpec
-from evalharness.stages.spending import look_alpha
+from evalharness.stages.deciding.spending import look_alpha
 from evalharness.store.ledger import LedgerEntry, append_entry, read_ledger
 
 SUITE = """

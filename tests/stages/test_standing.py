@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from evalharness.report.facts import build_facts
 from evalharness.report.html import render_html
 from evalharness.report.markdown import render_markdown
-from evalharness.stages.ranking import letters_of
+from evalharness.stages.standings.ranking import letters_of
 
 SUITE = """
 name: ladder

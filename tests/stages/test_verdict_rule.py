@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.results import GateRow, Invalid
-from evalharness.stages.verdict import surviving_failures, verdict
+from evalharness.stages.deciding.verdict import surviving_failures, verdict
 
 
 def row(outcome, *, p_fail=0.5, role="primary", alpha=0.05, baseline="base"):

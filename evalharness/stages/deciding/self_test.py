@@ -22,10 +22,10 @@ from evalharness.results import GateRow, Invalid
 from evalharness.spec.suite import Suite
 from evalharness.stages.arms import Arm
 from evalharness.stages.blessed import execute_with_blessed, resolve_baseline
+from evalharness.stages.deciding.simulate import describe, shape_of, simulate
+from evalharness.stages.deciding.verdict import judge, verdict
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
-from evalharness.stages.simulate import describe, shape_of, simulate
-from evalharness.stages.verdict import judge, verdict
 from evalharness.store.keys import derive_seed
 from evalharness.store.marks import MarkHeader, MarkLine, iterate_marks, read_marks
 

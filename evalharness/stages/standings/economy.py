@@ -15,7 +15,7 @@ import msgspec
 from evalharness.errors import TooFewSamples
 from evalharness.results import ComparisonRow
 from evalharness.spec.suite import Suite
-from evalharness.stages.kinds import codes_of
+from evalharness.stages.deciding.kinds import codes_of
 from evalharness.stages.pairing import Pairing
 from evalharness.store.keys import derive_seed
 

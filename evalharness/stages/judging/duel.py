@@ -28,9 +28,14 @@ from evalharness.prompts.judging import Judged, JudgeProgram
 from evalharness.records import Completion, Evidence, Item, Judgement, Sample
 from evalharness.spec.judges import pair_metrics
 from evalharness.spec.suite import JudgeSpec, MetricSpec, Suite
-from evalharness.stages.bench import judge_place, open_bench, refuse_self_judging
-from evalharness.stages.heard import answer_sha256, human_judgement, judgement_key, labels_path
-from evalharness.stages.judge import Answers, Pending, ask_bench, is_said, question
+from evalharness.stages.judging.bench import judge_place, open_bench, refuse_self_judging
+from evalharness.stages.judging.heard import (
+    answer_sha256,
+    human_judgement,
+    judgement_key,
+    labels_path,
+)
+from evalharness.stages.judging.judge import Answers, Pending, ask_bench, is_said, question
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.score import NamedMetric, columns_of
 from evalharness.store.journal import EvidenceEntry, JournalReader

@@ -15,9 +15,9 @@ from evalharness.errors import TooFewSamples
 from evalharness.records import Record
 from evalharness.spec.suite import JudgeSpec, Suite
 from evalharness.stages.compare import check_pairable
-from evalharness.stages.duelling import Duels
-from evalharness.stages.effects import absolute_effect
-from evalharness.stages.kinds import plain_value
+from evalharness.stages.deciding.effects import absolute_effect
+from evalharness.stages.deciding.kinds import plain_value
+from evalharness.stages.judging.duelling import Duels
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
 from evalharness.store.keys import derive_seed

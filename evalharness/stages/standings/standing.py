@@ -15,11 +15,11 @@ from typing import Literal
 from evalharness.errors import StoreError
 from evalharness.results import GateRow, Invalid, RunSummary
 from evalharness.spec.suite import Suite
-from evalharness.stages.joint import joint_claims
-from evalharness.stages.ladder import Climbed, by_arm, climb
+from evalharness.stages.deciding.joint import joint_claims
+from evalharness.stages.deciding.verdict import judge
 from evalharness.stages.pairing import pair
-from evalharness.stages.ranking import MOST_ARMS, stand
-from evalharness.stages.verdict import judge
+from evalharness.stages.standings.ladder import Climbed, by_arm, climb
+from evalharness.stages.standings.ranking import MOST_ARMS, stand
 from evalharness.standings import Front, Ranking, Standings
 from evalharness.store.marks import MarkTable
 from evalharness.store.runs import RunFolder

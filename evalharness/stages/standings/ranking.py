@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from evalharness.errors import TooFewSamples
 from evalharness.spec.suite import Policy
-from evalharness.stages.integrity import same_sitting
-from evalharness.stages.kinds import difference, plain_value, ratio
+from evalharness.stages.deciding.integrity import same_sitting
+from evalharness.stages.deciding.kinds import difference, plain_value, ratio
 from evalharness.stages.pairing import PairedRows, Pairing, pair, paired_rows
 from evalharness.standings import Front, FrontArm, PairRow, RankedArm, Ranking
 from evalharness.stats.inference import two_sided

@@ -17,10 +17,10 @@ from evalharness.records import EXIT_CODES, GateOutcome, VerdictState
 from evalharness.results import GateRow, Invalid, VerdictFacts
 from evalharness.spec.gates import RELATIVE_TESTS, threshold
 from evalharness.spec.suite import GateSpec, Suite
-from evalharness.stages.claims import Claim, claims_of, decide_claims
-from evalharness.stages.effects import Measured, absolute_effect, bounded, paired_effect
-from evalharness.stages.integrity import check_gate_data, check_pairing, same_sitting
-from evalharness.stages.needed import advice, further_units
+from evalharness.stages.deciding.claims import Claim, claims_of, decide_claims
+from evalharness.stages.deciding.effects import Measured, absolute_effect, bounded, paired_effect
+from evalharness.stages.deciding.integrity import check_gate_data, check_pairing, same_sitting
+from evalharness.stages.deciding.needed import advice, further_units
 from evalharness.stages.pairing import Failures, Pairing
 from evalharness.stats.multiplicity import holm
 from evalharness.store.marks import MetricColumns

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from evalharness.results import GateRow
 from evalharness.spec.gates import threshold
 from evalharness.spec.suite import GateSpec
-from evalharness.stages.claims import Claim
-from evalharness.stages.effects import Measured
+from evalharness.stages.deciding.claims import Claim
+from evalharness.stages.deciding.effects import Measured
 from evalharness.stages.pairing import Pairing
 from evalharness.stats.binary import PairedBinary
 from evalharness.stats.mean import MeanEffect

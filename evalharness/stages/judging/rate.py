@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from evalharness.errors import DataError, UsageError
 from evalharness.prompts.judging import question_of
 from evalharness.records import FORMAT, Record
-from evalharness.stages.heard import answer_sha256
-from evalharness.stages.judge import Answers
+from evalharness.stages.judging.heard import answer_sha256
+from evalharness.stages.judging.judge import Answers
 from evalharness.stages.options import RunOptions
 from evalharness.stages.plan import heldout
 from evalharness.store.keys import sha256_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.spec.suite import Suite
 from evalharness.stages.pairing import Pairing, pair
-from evalharness.stages.planning import Assumed
+from evalharness.stages.planning.power import Assumed
 from evalharness.stages.score import columns_of, suite_metrics
 from evalharness.store.marks import MarkHeader, MarkTable, MetricColumns, MetricTable, read_marks
 from evalharness.store.runs import list_runs

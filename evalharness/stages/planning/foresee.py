@@ -18,9 +18,16 @@ from evalharness.spec.suite import Suite
 from evalharness.stages.arms import distinct, resolve_all
 from evalharness.stages.execute import check_scoring, open_arm
 from evalharness.stages.options import RunOptions
-from evalharness.stages.pilot import assumed_pairing, earlier_runs
 from evalharness.stages.plan import heldout
-from evalharness.stages.planning import ArmPlan, Assumed, Pilot, PlanFacts, plan_arm, plan_power
+from evalharness.stages.planning.pilot import assumed_pairing, earlier_runs
+from evalharness.stages.planning.power import (
+    ArmPlan,
+    Assumed,
+    Pilot,
+    PlanFacts,
+    plan_arm,
+    plan_power,
+)
 from evalharness.store.keys import derive_seed
 
 

@@ -22,7 +22,7 @@ from evalharness.data.preferences import TIE, Preference
 from evalharness.data.ratings import Rating
 from evalharness.errors import DataError, TooFewSamples
 from evalharness.records import Record
-from evalharness.stages.rate import KeyItem, PackKey
+from evalharness.stages.judging.rate import KeyItem, PackKey
 from evalharness.store.files import write_atomic
 from evalharness.store.runs import read_json
 

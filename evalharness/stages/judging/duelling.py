@@ -30,7 +30,7 @@ class Duels:
         self, tables: tuple[MarkTable, MarkTable], runs: tuple[RunFolder, RunFolder]
     ) -> tuple[MarkTable, MarkTable]:
         """Both tables (baseline, candidate) with the metrics of the pair; as they are without."""
-        from evalharness.stages.duel import has_preferences, open_duel, with_preferences
+        from evalharness.stages.judging.duel import has_preferences, open_duel, with_preferences
 
         if not has_preferences(self.suite):
             return tables

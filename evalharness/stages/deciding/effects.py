@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from evalharness.errors import TooFewSamples
-from evalharness.stages.kinds import (
+from evalharness.stages.deciding.kinds import (
     MEAN_KINDS,
     codes_of,
     difference,

@@ -15,7 +15,7 @@ from typing import Literal
 
 from evalharness.records import Estimate, GateOutcome
 from evalharness.results import GateRow, RunSummary
-from evalharness.stages.verdict import surviving_failures
+from evalharness.stages.deciding.verdict import surviving_failures
 from evalharness.standings import Ladder, Rung
 from evalharness.stats.multiplicity import holm
 

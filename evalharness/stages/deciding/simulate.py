@@ -18,8 +18,8 @@ from evalharness.errors import TooFewSamples
 from evalharness.records import VerdictState
 from evalharness.spec.gates import RELATIVE_TESTS, threshold
 from evalharness.spec.suite import GateSpec, Policy
-from evalharness.stages.claims import Claim, Decision, claims_of, decide_claims
-from evalharness.stages.kinds import MEAN_KINDS, codes_of, difference, one_arm, ratio
+from evalharness.stages.deciding.claims import Claim, Decision, claims_of, decide_claims
+from evalharness.stages.deciding.kinds import MEAN_KINDS, codes_of, difference, one_arm, ratio
 from evalharness.stages.pairing import PairedRows, Pairing, slice_mask
 from evalharness.stats.multiplicity import holm
 from evalharness.store.marks import MetricColumns

@@ -18,8 +18,7 @@ from evalharness.errors import UsageError
 from evalharness.records import Record
 from evalharness.spec.read import digest
 from evalharness.spec.suite import Policy, PriceSpec, Suite
-from evalharness.stages.pairing import Pairing
-from evalharness.stages.simulate import (
+from evalharness.stages.deciding.simulate import (
     Shape,
     Simulated,
     boundary,
@@ -27,6 +26,7 @@ from evalharness.stages.simulate import (
     shape_of,
     simulate,
 )
+from evalharness.stages.pairing import Pairing
 
 if TYPE_CHECKING:
     import numpy as np

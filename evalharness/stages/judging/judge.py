@@ -21,10 +21,10 @@ from evalharness.prompts.judging import Judged
 from evalharness.records import Answered, Judgement, Outcome, Request, Sample
 from evalharness.spec.suite import JudgeSpec, Suite
 from evalharness.stages.arms import Arm, resolve
-from evalharness.stages.bench import Bench, open_bench
 from evalharness.stages.extraction import Extractor, build_extractor
 from evalharness.stages.generate import Chain, ask_all, is_passing
-from evalharness.stages.heard import heard, judgement_key
+from evalharness.stages.judging.bench import Bench, open_bench
+from evalharness.stages.judging.heard import heard, judgement_key
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import program_of, sampling_of
 from evalharness.store.journal import EvidenceEntry, JournalReader, JournalWriter, OutcomeEntry

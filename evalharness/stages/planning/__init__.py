@@ -1,0 +1,1 @@
+"""Planning: what evidence a policy needs, told before a token is spent."""

@@ -1,0 +1,1 @@
+"""Standings: how several arms stand to each other, beside the verdict."""
