@@ -117,8 +117,11 @@ def taking(*options: Callable[[Function], Function]) -> Callable[[Function], Fun
     """Give a verb shared options, gathered as `options: RunOptions` and `output: Output`."""
 
     def decorate(function: Function) -> Function:
+        """Add the options and gather them before the command is called."""
+
         @functools.wraps(function)
         def call(**given: Any) -> Any:  # Any: click's values, typed by the options above
+            """Call the command with its gathered options."""
             run = {name: given.pop(name) for name in RUN_NAMES if name in given}
             shown = {name: given.pop(name) for name in OUTPUT_NAMES if name in given}
             return function(options=run_options(run), output=output_options(shown), **given)

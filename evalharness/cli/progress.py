@@ -94,6 +94,7 @@ def _bars() -> Iterator[Report]:
     started = time.monotonic()
 
     def report(progress: Progress) -> None:
+        """Draw a stage's bar anew."""
         name = (progress.stage, progress.arm)
         if name not in tasks:
             text = f"{progress.stage} {progress.arm}"

@@ -80,6 +80,7 @@ def gathered(function: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(function)
     def call(**given: Any) -> int:  # Any: click's values, typed by the options above
+        """Gather the options into a recipe and a wish."""
         recipe = {name: given.pop(name) for name in RECIPE_NAMES}
         wish = Wish(**{name: given.pop(name) for name in Wish.__slots__})
         return function(recipe=recipe_of(recipe, wish), wish=wish, **given)

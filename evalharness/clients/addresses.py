@@ -103,6 +103,7 @@ def proxy_for(address: Address, environment: Mapping[str, str]) -> str | None:
     scheme = urlsplit(address.root).scheme
 
     def named(variable: str) -> str:
+        """An environment variable's value, in small letters or capitals."""
         return environment.get(variable, "") or environment.get(variable.upper(), "")
 
     host = address.host

@@ -160,6 +160,7 @@ class HFClient:
         self, weights: Weights, requests: list[Request], prompts: list[list[int]]
     ) -> list[Outcome]:
         def run(start: int, end: int) -> list[Outcome]:
+            """Answer the prompts from start to end in one batch."""
             started = time.perf_counter()
             with weights.using(self._adapter) as model:
                 made = generate(weights, model, prompts[start:end], requests[0].sampling)
@@ -173,6 +174,7 @@ class HFClient:
         self, weights: Weights, requests: list[Request], prompts: list[list[int]]
     ) -> list[Outcome]:
         def run(start: int, end: int) -> list[Outcome]:
+            """Score the continuations from start to end in one batch."""
             pairs = [
                 (prompt, self._continuation(weights, request))
                 for prompt, request in zip(prompts[start:end], requests[start:end], strict=True)

@@ -112,6 +112,7 @@ def program(name: str, options: Mapping[str, Any]) -> Script:  # Any: text or nu
         )
 
     def answer(request: Request) -> Line:
+        """The line of the named script for this request."""
         asked = last_user_text(request)
         if name == "constant":
             return msgspec.structs.replace(plain, text=words)
@@ -129,6 +130,7 @@ def table(lines: Mapping[str, Line]) -> Script:
     missing = Line(fail="missing")
 
     def answer(request: Request) -> Line:
+        """The file's line for this sample and repeat, sample, text, or anybody."""
         for key in (f"{request.sample_id}@{request.repeat}", request.sample_id):
             if key in lines:
                 return lines[key]

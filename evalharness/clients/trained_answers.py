@@ -44,6 +44,7 @@ def open_majority(model: str, settings: ClientSettings) -> ScriptedClient:
     answer = Line(text=counted.most_common(1)[0][0])
 
     def always(_: Request) -> Line:
+        """The same answer to everybody."""
         return answer
 
     return trained_client("majority", path, always, settings)
@@ -63,6 +64,7 @@ def open_nearest_neighbour(model: str, settings: ClientSettings) -> ScriptedClie
     )
 
     def nearest(request: Request) -> Line:
+        """The answer of the nearest training sample that is not the sample itself."""
         for hit in index.nearest(last_user_text(request), 2):
             found = samples[hit.position]
             if found.id != request.sample_id.partition("#")[0]:

@@ -70,6 +70,7 @@ def number_literals(text: bytes) -> dict[float, str]:
     found: dict[float, str] = {}
 
     def keep(literal: str) -> str:
+        """Read a number and remember how it was written."""
         found[float(literal)] = literal
         return literal
 

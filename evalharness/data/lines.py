@@ -137,9 +137,11 @@ class _Utf16AsUtf8(io.RawIOBase):
         self._ended = False
 
     def readable(self) -> bool:
+        """Always: this is a source."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill the buffer with decoded UTF-8; 0 at the end."""
         view = memoryview(buffer).cast("B")
         while not self._pending and not self._ended:
             chunk = self._source.read(CHUNK_BYTES)
@@ -151,6 +153,7 @@ class _Utf16AsUtf8(io.RawIOBase):
         return len(given)
 
     def close(self) -> None:
+        """Close the source too."""
         self._source.close()
         super().close()
 

@@ -117,6 +117,7 @@ def elementwise(function: Callable[[float], float]) -> Callable[[Array], Array]:
     over = np.frompyfunc(function, 1, 1)
 
     def apply(values: Array) -> Array:
+        """The reduction as an array of floats."""
         return np.asarray(over(values), dtype=np.float64)
 
     return apply

@@ -121,6 +121,7 @@ def _chain(steps: Sequence[Callable[[str], str]]) -> Callable[[str], str]:
     """One function that applies several in order."""
 
     def change(text: str) -> str:
+        """Apply the steps in order."""
         for step in steps:
             text = step(text)
         return text

@@ -162,6 +162,7 @@ def in_order(metrics: Mapping[str, MetricSummary], gated: Sequence[str]) -> list
     place = {name: index for index, name in reversed(list(enumerate(gated)))}
 
     def key(name: str) -> tuple[int, int, bool]:
+        """Sort key: gated metrics first, then by scale and direction."""
         metric = metrics[name]
         lower = metric.direction == "lower"
         return place.get(name, len(gated)), rank.get(metric.scale, 5), lower

@@ -219,6 +219,7 @@ def _cheapest_first(arms: Sequence[ArmFacts]) -> list[ArmFacts]:
         return list(arms)
 
     def price(arm: ArmFacts) -> tuple[bool, float]:
+        """Sort key: arms with a known value first, the lowest first."""
         metric = arm.summary.metrics.get(name)
         found = metric.estimate if metric else None
         return (False, found.value) if isinstance(found, Estimate) else (True, 0.0)

@@ -34,6 +34,7 @@ class _Difference:
 
     @property
     def size(self) -> float:
+        """Candidate minus baseline, in the units of the metric."""
         return self.candidate - self.baseline
 
 
@@ -199,6 +200,7 @@ class _Texts:
         return f"(no answer: {outcome.kind})"
 
     def close(self) -> None:
+        """Close the journal."""
         self._journal.close()
 
 

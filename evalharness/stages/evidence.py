@@ -76,6 +76,7 @@ def _run_all(
     done = 0
 
     def jobs() -> Iterator[Job]:
+        """The programs to run, noted as they are taken."""
         for program in programs:
             taken.append(program)
             yield program.job

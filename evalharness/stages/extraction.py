@@ -51,6 +51,7 @@ def stripped(extract: Extractor) -> Extractor:
     """The same rule, with white space around what it finds taken off."""
 
     def find(text: str) -> str | None:
+        """What the function extracts, without outer blanks."""
         found = extract(text)
         return None if found is None else found.strip()
 
@@ -70,6 +71,7 @@ def by_pattern(pattern: str, take: str, *, where: str) -> Extractor:
         ) from error
 
     def find(text: str) -> str | None:
+        """The first or last match, or None; None too when the pattern takes too long."""
         found = None
         try:
             for match in compiled.finditer(text, timeout=PATTERN_TIMEOUT_S):
@@ -88,6 +90,7 @@ def by_json_path(path: str) -> Extractor:
     steps = [step for step in re.split(r"[.\[\]]+", path.removeprefix("$")) if step]
 
     def find(text: str) -> str | None:
+        """The value at the steps of the answer's JSON, as text, or None."""
         fenced = FENCE.search(text)
         try:
             value = json.loads(fenced.group(1) if fenced else text)
@@ -112,6 +115,7 @@ def by_number(which: str) -> Extractor:
     """The first or last number in the text, thousands separators taken out."""
 
     def find(text: str) -> str | None:
+        """The first or last number, without thousands separators, or None."""
         found = None
         for match in NUMBER.finditer(text):
             found = match.group(0)

@@ -248,6 +248,7 @@ async def _check_load(client: Client) -> list[str]:
     slots = asyncio.Semaphore(IN_FLIGHT)
 
     async def answer(text: str) -> str:
+        """Ask until it is answered, a few times."""
         for _ in range(PATIENT_TRIES):
             async with slots:
                 try:

@@ -218,6 +218,7 @@ def follow(journal: Journal, service: Service, following: Following, report: Rep
         return journal.tune.state
 
     def ended() -> bool:
+        """Look once, note a change, tell it; whether the job is over."""
         state = service.look(journal.job)
         if state != journal.tune.state:
             journal.note(msgspec.structs.replace(journal.tune, state=state))

@@ -277,6 +277,7 @@ class AsyncFunction(Function):
         self._candidate.touched = self._candidate.deferred = True
 
         async def awaited() -> Any:
+            """Call the candidate when the result is awaited."""
             return super(AsyncFunction, self).__call__(*arguments, **keywords)
 
         return awaited()

@@ -291,6 +291,7 @@ class Program:
         """A function that the tests passed in: calling it asks the checker, which runs it."""
 
         def ask(*arguments: Any, **keywords: Any) -> Any:
+            """Call the checker's function across the pipe."""
             _send(write_tree(["k", number, self._tree(arguments), self._tree(keywords)]))
             line = marshal.loads(_read_message())
             kind, value = Decoder(self._decode_other).read(line)

@@ -108,6 +108,7 @@ class _Mark:
         keys = [part.strip() for part in names.split(",")] if isinstance(names, str) else names
 
         def decorate(test: Any) -> Any:
+            """Note the rows of arguments on the test."""
             cases = [_case(keys, row) for row in rows]
             test.evalharness_cases = [cases, *getattr(test, "evalharness_cases", [])]
             return test
@@ -116,6 +117,7 @@ class _Mark:
 
     def _skip(self, *_: Any, **__: Any) -> Callable[[Any], Any]:
         def decorate(test: Any) -> Any:
+            """Mark the test as one to skip."""
             test.evalharness_skip = True
             return test
 
@@ -145,6 +147,7 @@ def _fixture(function: Any = None, **options: Any) -> Any:
         raise Unsupported("fixtures with params are not known here")
 
     def decorate(maker: Any) -> Any:
+        """Mark the maker as a fixture."""
         maker.evalharness_fixture = True
         maker.evalharness_autouse = bool(options.get("autouse"))
         return maker
@@ -190,6 +193,7 @@ class _Fixtures:
         self._open: list[Iterator[Any]] = []
 
     def value(self, name: str) -> Any:
+        """A fixture's value, made at the first asking."""
         if name not in self._values:
             self._values[name] = self._make(name)
         return self._values[name]
@@ -210,6 +214,7 @@ class _Fixtures:
         raise Unsupported(f"the fixture {name!r} is not known here")
 
     def close(self) -> None:
+        """Let every generator fixture end, the last one first."""
         for generator in reversed(self._open):
             next(generator, None)
 

@@ -134,6 +134,7 @@ def _refuse_data(remote: Remote, other: object, what: str) -> None:
 
 def _binary(operation: str, *, swapped: bool = False) -> Callable[[Remote, Any], Any]:
     def operate(self: Remote, other: Any) -> Any:
+        """Send an operator of two sides, in the order the program wrote them."""
         _refuse_data(self, other, "is combined with")
         candidate: Candidate = object.__getattribute__(self, "_candidate")
         pair = (other, self) if swapped else (self, other)
@@ -144,6 +145,7 @@ def _binary(operation: str, *, swapped: bool = False) -> Callable[[Remote, Any],
 
 def _unary(operation: str) -> Callable[..., Any]:
     def operate(self: Remote, *arguments: Any) -> Any:
+        """Send a special method with its arguments."""
         return _ask(self, operation, *arguments)
 
     return operate
@@ -151,6 +153,7 @@ def _unary(operation: str) -> Callable[..., Any]:
 
 def _ordering(operation: str) -> Callable[[Remote, object], bool]:
     def operate(self: Remote, other: object) -> bool:
+        """Send a comparison; only a real bool comes back."""
         _refuse_all_data(self, other, "is compared with")
         return bool(_exact(self, bool, _ask(self, operation, other)))
 

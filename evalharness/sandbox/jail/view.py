@@ -80,6 +80,7 @@ def relocate(old: str, new: str) -> None:
     """Teach the running interpreter that its library moved from `old` to `new`."""
 
     def moved(path: str) -> str:
+        """A path under the old root, under the new one."""
         return new + path[len(old) :] if path == old or path.startswith(old + "/") else path
 
     sys.path[:] = [moved(path) for path in sys.path]

@@ -20,6 +20,7 @@ def check_pairing(pairing: Pairing, *, suite: Suite, names: tuple[str, str]) -> 
     baseline, candidate = names
 
     def refuse(code: str, message: str, arm: str = "") -> Invalid:
+        """A reason that names the suite."""
         return Invalid(code=code, message=message, suite=suite.name, arm=arm)
 
     if not len(pairing):
@@ -55,6 +56,7 @@ def check_gate_data(
     """Why a gate's metric cannot be compared; None if it can."""
 
     def refuse(code: str, message: str) -> Invalid:
+        """A reason that names the suite and the second arm."""
         return Invalid(code=code, message=message, suite=suite.name, arm=names[1])
 
     left = pairing.baseline.metrics.get(gate.metric)

@@ -152,6 +152,7 @@ def _ask(
     known = JournalReader(duel.path, EvidenceEntry, name="evidence")
 
     def missing() -> Iterator[Pending]:
+        """The questions not yet answered, both orders of each pair."""
         for pair in pairs(duel):
             said = known.find(pair.sample.id, pair.repeat)
             for place, texts in enumerate(_orders(pair)):

@@ -188,6 +188,7 @@ def ask_bench(
         questions = JudgeQuestions(bench, pending, writer, name)
 
         async def ask() -> None:
+            """Ask all, then close the connection."""
             try:
                 await ask_all(questions, bench.asker, questions, report, stage="evidence")
             finally:

@@ -127,6 +127,7 @@ def serve(plan: Plan | None = None) -> Iterator[Emulator]:
     loop = asyncio.new_event_loop()
 
     def run() -> None:
+        """Serve until the loop is stopped, then let nothing hang."""
         asyncio.set_event_loop(loop)
         loop.run_until_complete(emulator.start())
         started.set()
