@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from evalharness.errors import TooFewSamples
+from evalharness.spec.gates import RELATIVE_TESTS
+from evalharness.spec.suite import GateSpec
 from evalharness.stages.deciding.kinds import (
     MEAN_KINDS,
     codes_of,
@@ -89,6 +91,26 @@ def paired_effect(
         losses=losses,
         ties=ties,
     )
+
+
+def gate_effect(
+    pairing: Pairing, gate: GateSpec, failures: Failures, seed: int
+) -> Measured | TooFewSamples:
+    """What a gate is judged on: a difference, a ratio, or the candidate's own value; or why not."""
+    label, within = gate.metric, gate.slice
+    try:
+        if gate.test in RELATIVE_TESTS:
+            form: Literal["difference", "ratio"] = (
+                "ratio" if gate.test in ("max_ratio", "min_ratio") else "difference"
+            )
+            return paired_effect(
+                pairing, label, slice_name=within, failures=failures, form=form, seed=seed
+            )
+        return absolute_effect(
+            pairing.candidate, label, slice_name=within, failures=failures, seed=seed
+        )
+    except TooFewSamples as error:
+        return error
 
 
 def bounded(measured: Measured | TooFewSamples, alpha: float) -> Measured | TooFewSamples:

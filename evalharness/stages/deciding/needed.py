@@ -43,7 +43,35 @@ def further_units(
     Planned for equal arms: a true difference of 0, a true ratio of 1; for an absolute bar the
     target is half way between the bar and the best value.
     """
+    total, why = units_in_all(measured, gate, claims, alpha=alpha, power=power)
+    if total is None:
+        return None, why
+    missing = total - measured.effect.n
+    if missing <= 0:
+        return None, (
+            "there are enough samples for equal arms: the arms differ by about the margin, "
+            "and only a much larger set would tell"
+        )
+    return missing, None
+
+
+def units_in_all(
+    measured: Measured,
+    gate: GateSpec,
+    claims: tuple[Claim, ...],
+    *,
+    alpha: float,
+    power: float,
+    gain: float = 0.0,
+) -> tuple[int | None, str | None]:
+    """(units that the gate takes from the first on, None), or (None, why no number would do).
+
+    gain: how much better than equal the candidate is planned to be, in the metric's units; for
+    differences only, 0 for equal arms.
+    """
     planned = _planned(gate, measured)
+    if measured.form == "difference" and gain:
+        planned = gain if claims[0].side == "above" else -gain
     distances = [abs(claim.theta - planned) for claim in claims]
     if not all(_holds(claim, planned) for claim in claims) or min(distances) == 0.0:
         return None, _unreachable(gate)
@@ -55,13 +83,7 @@ def further_units(
     total = _total(measured, claims, distance, alpha=alpha, power=power)
     if total > MOST_UNITS:
         return None, "no data set of a sensible size would decide it; widen the margin"
-    missing = math.ceil(total) - measured.effect.n
-    if missing <= 0:
-        return None, (
-            "there are enough samples for equal arms: the arms differ by about the margin, "
-            "and only a much larger set would tell"
-        )
-    return missing, None
+    return math.ceil(total), None
 
 
 def _total(

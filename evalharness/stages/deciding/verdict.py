@@ -10,7 +10,6 @@ Sources: Berger (1982), "Multiparameter hypothesis testing"; Holm (1979).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from evalharness.errors import TooFewSamples
 from evalharness.records import EXIT_CODES, GateOutcome, VerdictState
@@ -18,10 +17,10 @@ from evalharness.results import GateRow, Invalid, VerdictFacts
 from evalharness.spec.gates import RELATIVE_TESTS, threshold
 from evalharness.spec.suite import GateSpec, Suite
 from evalharness.stages.deciding.claims import Claim, claims_of, decide_claims
-from evalharness.stages.deciding.effects import Measured, absolute_effect, bounded, paired_effect
+from evalharness.stages.deciding.effects import bounded, gate_effect
 from evalharness.stages.deciding.integrity import check_gate_data, check_pairing, same_sitting
 from evalharness.stages.deciding.needed import advice, further_units
-from evalharness.stages.pairing import Failures, Pairing
+from evalharness.stages.pairing import Pairing
 from evalharness.stats.multiplicity import holm
 from evalharness.store.marks import MetricColumns
 
@@ -55,7 +54,7 @@ def _judge_gate(
     columns = pairing.candidate.metrics[gate.metric].columns
     alpha = gate.alpha or suite.policy.alpha
     claims = claims_of(gate, columns.direction)
-    counted = bounded(_measure(pairing, gate, "against_candidate", seed), alpha)
+    counted = bounded(gate_effect(pairing, gate, "against_candidate", seed), alpha)
     if isinstance(counted, TooFewSamples):
         return _undetermined(pairing, gate, columns, suite=suite, names=names, error=counted)
     effect = counted.effect
@@ -105,31 +104,13 @@ def _judge_gate(
     )
 
 
-def _measure(
-    pairing: Pairing, gate: GateSpec, failures: Failures, seed: int
-) -> Measured | TooFewSamples:
-    try:
-        if gate.test in RELATIVE_TESTS:
-            form: Literal["difference", "ratio"] = (
-                "ratio" if gate.test in ("max_ratio", "min_ratio") else "difference"
-            )
-            return paired_effect(
-                pairing, gate.metric, slice_name=gate.slice, failures=failures, form=form, seed=seed
-            )
-        return absolute_effect(
-            pairing.candidate, gate.metric, slice_name=gate.slice, failures=failures, seed=seed
-        )
-    except TooFewSamples as error:
-        return error
-
-
 def _outcome_answered(
     pairing: Pairing, gate: GateSpec, claims: tuple[Claim, ...], alpha: float, seed: int
 ) -> GateOutcome | None:
     """What the gate would say with failures left out; None where there were none."""
     if not pairing.baseline.failed_n.any() and not pairing.candidate.failed_n.any():
         return None
-    measured = bounded(_measure(pairing, gate, "left_out", seed), alpha)
+    measured = bounded(gate_effect(pairing, gate, "left_out", seed), alpha)
     if isinstance(measured, TooFewSamples):
         return None
     return decide_claims(measured.effect, claims, alpha).outcome
