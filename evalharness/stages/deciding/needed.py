@@ -144,7 +144,7 @@ def advice(
     """Where to add them, what they take, and whether repeats would do instead."""
     told = [] if gate.slice is None else [f"all of them in the slice {gate.slice}"]
     told += _price(pairing, missing)
-    repeats = _repeats_instead(pairing, gate, alpha=alpha, power=power)
+    repeats = repeats_instead(pairing, gate, alpha=alpha, power=power)
     if repeats is not None:
         told.append(repeats)
     return tuple(told)
@@ -180,7 +180,9 @@ def _price(pairing: Pairing, missing: int) -> list[str]:
     return [f"they take {' and '.join(parts)} over both arms"] if parts else []
 
 
-def _repeats_instead(pairing: Pairing, gate: GateSpec, *, alpha: float, power: float) -> str | None:
+def repeats_instead(
+    pairing: Pairing, gate: GateSpec, *, alpha: float, power: float
+) -> str | None:
     """How many repeats of the present samples would decide it, or that none would."""
     if gate.test != "non_inferiority" or gate.margin is None:
         return None
