@@ -227,13 +227,16 @@ def _check_policy(policy: Policy, path: Path, text: str, *, prefix: str) -> None
 def digest(spec: Suite | Policy | MetricSpec | Baseline) -> str:
     """sha256 of what a specification says, whatever file and folder it stands in.
 
-    A suite without judges keeps the hash that it had before there were any.
+    A suite without judges, or that asks for answers, keeps the hash that it had before there was
+    anything else.
     """
     if isinstance(spec, Suite):
         said = msgspec.to_builtins(msgspec.structs.replace(spec, base="", sha256=""))
         del said["file"]
         if not spec.judges:
             del said["judges"]
+        if spec.ask == "answer":
+            del said["ask"]
         return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
     if isinstance(spec, Baseline):
         spec = msgspec.structs.replace(spec, base="")

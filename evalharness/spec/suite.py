@@ -206,6 +206,8 @@ class Policy(Record, frozen=True, kw_only=True):
 class Suite(Record, frozen=True, kw_only=True):
     """A held-out set, how it is asked, how it is scored and what READY means.
 
+    ask: for an `answer`; or for the likelihoods of texts that are given: of each sample's first
+    `target`, or of each of its `choices` (`metadata.choices`), where repeat r is choice r.
     base: the folder that relative paths start from.  file: the file's name in it.
     sha256: of what it says, not of its file.
     """
@@ -214,6 +216,7 @@ class Suite(Record, frozen=True, kw_only=True):
     data: DataSpec = DataSpec()
     description: str = ""
     prompt: PromptSpec = PromptSpec()
+    ask: Literal["answer", "target", "choices"] = "answer"
     generation: GenerationSpec = GenerationSpec()
     extract: ExtractSpec | None = None
     metrics: tuple[MetricSpec, ...] = ()

@@ -22,6 +22,7 @@ from evalharness.spec.suite import Suite
 from evalharness.stages.aggregate import aggregate
 from evalharness.stages.arms import Arm
 from evalharness.stages.asking import settings_of
+from evalharness.stages.continuations import check_scores
 from evalharness.stages.evidence import gather_evidence
 from evalharness.stages.extraction import build_extractor
 from evalharness.stages.generate import first_error, generate
@@ -95,6 +96,7 @@ def open_arm(suite: Suite, arm: Arm, options: RunOptions, shared: Shared) -> Ope
     """Open an arm's client and lay out its plan; nothing is asked yet."""
     settings = settings_of(arm, options, _client_options(suite, arm, options))
     client = open_client(arm.provider, arm.model, settings)
+    check_scores(suite, client)
     plan = make_plan(suite, arm, client.identity, options, reads=reads_of(client))
     return Opened(arm, client, build_asker(client, settings, shared=shared), plan)
 
@@ -167,8 +169,8 @@ def _total(item: Opened) -> int | None:
     for sample in item.plan.source:
         if item.plan.program is not None:
             item.plan.program.render(sample)
-        count += 1
-    return count * item.plan.generation.repeats
+        count += item.plan.repeats(sample)
+    return count
 
 
 def finish(
@@ -183,7 +185,7 @@ def finish(
     repeats = manifest.suite.generation.repeats
     gather_evidence(suite, source, folder, report, repeats=repeats)
     judged = gather_judgements(suite, source, folder, options, report, shared=shared)
-    score(suite, source, folder, report, repeats=repeats)
+    score(suite, source, folder, report, asked=manifest.suite)
     aggregate(
         suite,
         folder,

@@ -14,6 +14,7 @@ from evalharness.data.sources import open_source
 from evalharness.prompts.build import build_program
 from evalharness.records import Answered, Judgement, Message, Outcome, Record, Sample
 from evalharness.stages.arms import resolve
+from evalharness.stages.continuations import repeats_of
 from evalharness.stages.plan import conversation_id
 from evalharness.store.journal import EvidenceEntry, JournalReader, OutcomeEntry
 from evalharness.store.marks import MarkLine, iterate_marks
@@ -65,7 +66,7 @@ def look_up(run: RunFolder, sample_id: str) -> SeenSample | None:
     journal = JournalReader(run.outcomes_path, OutcomeEntry, name="outcomes")
     evidence = JournalReader(run.evidence_path, EvidenceEntry, name="evidence")
     units: list[SeenUnit] = []
-    for repeat in range(suite.generation.repeats):
+    for repeat in range(repeats_of(suite, sample)):
         tries = journal.find(sample_id, repeat)
         if tries:
             outcome = tries[-1].outcome

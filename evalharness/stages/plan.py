@@ -19,10 +19,11 @@ from evalharness.data.identity import input_sha256
 from evalharness.data.plugins import plugin_source
 from evalharness.data.sources import ids_of, open_source
 from evalharness.errors import DataError, UsageError
-from evalharness.records import Request, Sample, Sampling
+from evalharness.records import Message, Request, Sample, Sampling
 from evalharness.spec.read import digest
 from evalharness.spec.suite import DataSpec, GenerationSpec, Suite
 from evalharness.stages.arms import Arm
+from evalharness.stages.continuations import continuations, repeats_of
 from evalharness.stages.options import RunOptions
 from evalharness.stages.standings.rungs import rung_of
 from evalharness.store.keys import derive_seed, request_key, sha256_of, unit_hash
@@ -62,7 +63,7 @@ class Plan:
     @property
     def by_id(self) -> bool:
         """Whether `requests_by_id` asks everything, so that no sample need be built."""
-        return self.reads == "ids" and not self._chained()
+        return self.reads == "ids" and not self._chained() and self.suite.ask != "choices"
 
     def requests_by_id(self) -> Iterator[Request]:
         """The questions of a client that looks at nothing but ids, in the order of the data."""
@@ -77,8 +78,14 @@ class Plan:
         """
         chained = self._chained()
         for samples in conversations(self.source) if chained else singles(self.source):
-            for repeat in range(self.generation.repeats):
+            for repeat in range(self.repeats(samples[0])):
                 yield repeat, samples
+
+    def repeats(self, sample: Sample) -> int:
+        """How often a sample is asked."""
+        if self.suite.ask == "answer":
+            return self.generation.repeats
+        return repeats_of(self.suite, sample)
 
     def request(self, sample: Sample, repeat: int, answers: Sequence[str] = ()) -> Request:
         """The question for one sample, rendered. Raises SpecError where the template fails."""
@@ -86,8 +93,11 @@ class Plan:
             return Request(
                 key="", sample_id=sample.id, repeat=repeat, input_sha256=input_sha256(sample)
             )
-        sampling = sampling_of(self.generation, self.seed, repeat)
         messages = self.program.render(sample, answers)
+        texts = continuations(self.suite, sample)
+        if texts:
+            return self._score_request(sample, repeat, messages, texts[repeat])
+        sampling = sampling_of(self.generation, self.seed, repeat)
         return Request(
             key=request_key(self.identity, messages, sampling, repeat=repeat, tools=sample.tools),
             sample_id=sample.id,
@@ -95,6 +105,21 @@ class Plan:
             messages=messages,
             sampling=sampling,
             tools=sample.tools,
+            input_sha256=input_sha256(sample),
+        )
+
+    def _score_request(
+        self, sample: Sample, repeat: int, messages: tuple[Message, ...], text: str
+    ) -> Request:
+        sampling = Sampling(temperature=0.0, extra=self.generation.extra)
+        return Request(
+            key=request_key(self.identity, messages, sampling, repeat=repeat, continuation=text),
+            sample_id=sample.id,
+            repeat=repeat,
+            kind="score",
+            messages=messages,
+            continuation=text,
+            sampling=sampling,
             input_sha256=input_sha256(sample),
         )
 
@@ -125,6 +150,7 @@ def make_plan(
             "prompt": program.sha256 if program is not None else "",
             "generation": sha256_of(generation),
             "client": sha256_of(identity),
+            **({} if suite.ask == "answer" else {"ask": suite.ask}),
         },
         seed=seed,
         limit=options.limit,

@@ -19,6 +19,7 @@ from evalharness.records import Answered, Asked, Evidence, Failed, Item, Outcome
 from evalharness.spec.judges import completed, judge_metrics, pair_labels
 from evalharness.spec.suite import MetricSpec, Suite
 from evalharness.stages.acquaint import acquaint, signature_over
+from evalharness.stages.continuations import check_ask, repeats_of
 from evalharness.stages.extraction import Extractor, build_extractor
 from evalharness.stages.judging.heard import Hearing
 from evalharness.stages.options import Progress, Report
@@ -116,10 +117,12 @@ def suite_metrics(suite: Suite, folder: RunFolder | None = None) -> list[NamedMe
         if name not in labels:
             labels.add(name)
             specs.append(MetricSpec(name=name))
-    return [
+    named = [
         NamedMetric(spec, make_metric(spec.name, spec.options, where=f"{place}, metrics[{number}]"))
         for number, spec in enumerate(specs)
     ]
+    check_ask(suite, ((one.label, one.metric) for one in named))
+    return named
 
 
 def observed(folder: RunFolder | None) -> list[str]:
@@ -140,8 +143,11 @@ def observed(folder: RunFolder | None) -> list[str]:
     return []
 
 
-def score(suite: Suite, source: Source, folder: RunFolder, report: Report, *, repeats: int) -> None:
-    """Write marks.jsonl anew. Raises DataError, SpecError, StoreError, WriteError."""
+def score(suite: Suite, source: Source, folder: RunFolder, report: Report, *, asked: Suite) -> None:
+    """Write marks.jsonl anew. Raises DataError, SpecError, StoreError, WriteError.
+
+    asked: the suite as the run was asked, which says how often each sample was.
+    """
     metrics = suite_metrics(suite, folder)
     extract = build_extractor(suite.extract, where=suite.place)
     arm = folder.manifest().arm
@@ -166,7 +172,7 @@ def score(suite: Suite, source: Source, folder: RunFolder, report: Report, *, re
             )
             file.write(encoder.encode(header) + b"\n")
             reading = _Reading(outcomes, evidence, extract, hearing)
-            for units in _chunks(source, reading, repeats=repeats):
+            for units in _chunks(source, reading, asked):
                 for named in metrics:
                     measure_units(named, units)
                 file.write(encoder.encode_lines([_line(unit) for unit in units]))
@@ -226,11 +232,15 @@ class _Reading:
         return unit
 
 
-def _chunks(source: Source, reading: _Reading, *, repeats: int) -> Iterator[list[Unit]]:
+def _chunks(source: Source, reading: _Reading, asked: Suite) -> Iterator[list[Unit]]:
     """Units in the order of the data, all repeats of a sample in one chunk."""
     samples = iter(source)
-    while batch := list(itertools.islice(samples, max(1, CHUNK // repeats))):
-        yield [reading.unit(sample, repeat) for sample in batch for repeat in range(repeats)]
+    while batch := list(itertools.islice(samples, max(1, CHUNK // asked.generation.repeats))):
+        yield [
+            reading.unit(sample, repeat)
+            for sample in batch
+            for repeat in range(repeats_of(asked, sample))
+        ]
 
 
 def measure_units(named: NamedMetric, units: Sequence[Unit]) -> None:

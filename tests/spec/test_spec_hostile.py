@@ -145,7 +145,7 @@ def test_fields_that_reading_fills_in_cannot_be_written(refused, key):
     assert error.message == f"unknown key '{key}'"
     assert key not in (error.mend or "")
     assert refused("name: x\nfoo: 1").mend == (
-        "known here: name, data, description, prompt, generation, extract, metrics, judges, policy, outputs"
+        "known here: name, data, description, prompt, ask, generation, extract, metrics, judges, policy, outputs"
     )
 
 

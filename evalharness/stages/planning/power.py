@@ -18,6 +18,7 @@ from evalharness.errors import UsageError
 from evalharness.records import Record
 from evalharness.spec.read import digest
 from evalharness.spec.suite import Policy, PriceSpec, Suite
+from evalharness.stages.continuations import continuations
 from evalharness.stages.deciding.simulate import (
     Shape,
     Simulated,
@@ -118,27 +119,29 @@ def plan_arm(plan: Plan, price: PriceSpec | None) -> ArmPlan:
     prompt_chars = requests = 0
     for sample in plan.source:
         messages = plan.program.render(sample) if plan.program is not None else ()
-        prompt_chars += sum(len(message.content or "") for message in messages)
-        requests += 1
-    repeats = plan.generation.repeats
-    prompt_tokens = math.ceil(prompt_chars * repeats / CHARS_PER_TOKEN)
-    answers = requests * repeats * (plan.generation.max_tokens or DEFAULT_ANSWER_TOKENS)
-    usd = None
-    if (
-        price
-        and price.prompt_usd_per_mtok is not None
-        and price.completion_usd_per_mtok is not None
-    ):
-        usd = (
-            prompt_tokens * price.prompt_usd_per_mtok + answers * price.completion_usd_per_mtok
-        ) / 1e6
+        asked = plan.repeats(sample)
+        prompt_chars += asked * sum(len(message.content or "") for message in messages)
+        prompt_chars += sum(map(len, continuations(plan.suite, sample)))
+        requests += asked
+    likelihoods = plan.suite.ask != "answer"  # one token is made behind a text that is scored
+    each = 1 if likelihoods else plan.generation.max_tokens or DEFAULT_ANSWER_TOKENS
+    prompt_tokens = math.ceil(prompt_chars / CHARS_PER_TOKEN)
+    answers = requests * each
     return ArmPlan(
         arm=plan.arm.name,
-        requests=requests * repeats,
+        requests=requests,
         prompt_tokens=prompt_tokens,
         answer_tokens_at_most=answers,
-        price_usd=usd,
+        price_usd=price_usd(price, prompt_tokens=prompt_tokens, answer_tokens=answers),
     )
+
+
+def price_usd(price: PriceSpec | None, *, prompt_tokens: int, answer_tokens: int) -> float | None:
+    """What tokens cost in US dollars; None where the price is not known or not whole."""
+    if price is None or price.prompt_usd_per_mtok is None or price.completion_usd_per_mtok is None:
+        return None
+    asked = prompt_tokens * price.prompt_usd_per_mtok
+    return (asked + answer_tokens * price.completion_usd_per_mtok) / 1e6
 
 
 @dataclass(frozen=True, slots=True)
