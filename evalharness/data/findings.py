@@ -16,6 +16,8 @@ Severity: TypeAlias = Literal["error", "warning"]
 
 MAX_SHOWN: Final = 20
 """Findings of one kind that are shown; the others are counted."""
+MAX_ALIKE: Final = 3
+"""Findings of the same words that are shown: the fourth place teaches nothing."""
 
 CODES: Final[dict[str, str]] = {
     "file": "the file cannot be read",
@@ -40,7 +42,7 @@ class Finding(Record, frozen=True, kw_only=True):
     """One fault: how bad, which kind, where, what, and how to mend it.
 
     severity: an `error` makes the file unusable or its evidence unfair; a `warning` is to be known.
-    code: one of CODES.  where: file and line.
+    code: one of CODES.  where: file and line.  count: faults that it speaks for.
     """
 
     severity: Severity
@@ -48,24 +50,33 @@ class Finding(Record, frozen=True, kw_only=True):
     where: str
     message: str
     mend: str | None = None
+    count: int = 1
 
 
 class Findings:
     """Findings in the order they come, at most `limit` of each severity and code.
 
-    Those past the limit are counted, and `listed` says how many there are.
+    Of those with the same words the first MAX_ALIKE are kept.  The others are counted, and
+    `listed` says how many there are.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept: list[Finding] = []
         self._counts: Counter[tuple[Severity, str]] = Counter()
+        self._shown: Counter[tuple[Severity, str]] = Counter()
+        self._alike: Counter[tuple[str, str]] = Counter()
 
     def add(self, finding: Finding) -> None:
         """Keep it, or count it if there are enough of its kind."""
         kind = (finding.severity, finding.code)
         self._counts[kind] += 1
-        if self._counts[kind] <= self._limit:
+        if self._shown[kind] == self._limit:
+            return
+        words = (finding.code, finding.message)
+        self._alike[words] += 1
+        if self._alike[words] <= MAX_ALIKE:
+            self._shown[kind] += 1
             self._kept.append(finding)
 
     def refuse(self, error: DataError, code: str, *, where: str) -> None:
@@ -87,9 +98,11 @@ class Findings:
                 severity=severity,
                 code=code,
                 where=where,
-                message=f"{count - self._limit} more of this kind are not shown ({count} in all)",
+                message=f"{count - shown} more of this kind {'is' if count - shown == 1 else 'are'} "
+                f"not shown ({count} in all)",
+                count=count - shown,
             )
             for (severity, code), count in self._counts.items()
-            if count > self._limit
+            if count > (shown := self._shown[severity, code])
         ]
         return [*self._kept, *more]

@@ -47,12 +47,22 @@ def test_every_broken_line_is_found_not_only_the_first(write):
 
 
 def test_twenty_of_a_kind_are_shown_and_the_others_counted(write):
-    path = write("a.jsonl", "{\n" * 100 + json.dumps(GOOD[0]))
+    rows = [{"id": n, "input": f"a{n}", "target": "b"} for n in range(100)] * 2
+    path = write("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     findings = found(path)
 
-    assert 21 == len(findings)
+    assert 21 == len(findings), findings
     assert "80 more of this kind are not shown (100 in all)" == findings[-1].message
+    assert 100 == sum(finding.count for finding in findings)
     assert 4 == len(found(path, max_errors=3))
+
+
+def test_the_same_words_are_said_three_times_at_most(write):
+    findings = found(write("a.jsonl", "{\n" * 100 + json.dumps(GOOD[0])))
+
+    assert ["a.jsonl:1", "a.jsonl:2", "a.jsonl:3"] == [f.where[-9:] for f in findings[:3]]
+    assert ["97 more of this kind are not shown (100 in all)"] == [f.message for f in findings[3:]]
+    assert 100 == sum(finding.count for finding in findings)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"PK\x03\x04", b"\xff\xfe\x00\x00"])

@@ -278,7 +278,7 @@ def test_equal_rows_and_contradictions_are_warnings_with_both_lines(write):
 
 
 def test_no_more_than_so_many_of_a_kind_are_shown_and_the_rest_counted(write):
-    rows = [chat(HI, {**HELLO, "weight": 7}) for _ in range(50)]
+    rows = [chat(HI, {**HELLO, "weight": 7 + k}) for k in range(50)]
     found = [f for f in checked(write, rows, max_errors=5) if f.code == "weight"]
 
     assert 6 == len(found)
