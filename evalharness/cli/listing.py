@@ -1,7 +1,8 @@
-"""`evalharness list metrics|clients|suites|baselines|runs`: what there is."""
+"""`evalharness list metrics|clients|suites|baselines|runs`: what there is; one metric's options."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,15 +10,19 @@ import click
 
 from evalharness.cli.options import JSON, OUT
 
+REQUIRED = "required"
 KINDS = ("metrics", "clients", "suites", "baselines", "runs")
 
 
 @click.command(name="list")
 @click.argument("kind", type=click.Choice(KINDS))
+@click.argument("name", required=False)
 @OUT
 @JSON
-def command(kind: str, out: Path, as_json: bool) -> int:
-    """List metrics, clients, suites, baselines or runs."""
+def command(kind: str, name: str | None, out: Path, as_json: bool) -> int:
+    """List metrics, clients, suites, baselines or runs; `list metrics NAME` tells its options."""
+    if name is not None:
+        return _one_metric(kind, name, as_json=as_json)
     tables: dict[str, Callable[[], list[tuple[str, str]]]] = {
         "metrics": _metrics,
         "clients": _clients,
@@ -29,14 +34,50 @@ def command(kind: str, out: Path, as_json: bool) -> int:
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode([{"name": name, "about": about} for name, about in rows]))
+        click.echo(msgspec.json.encode([{"name": row, "about": about} for row, about in rows]))
         return 0
-    width = max((len(name) for name, _ in rows), default=0)
-    for name, about in rows:
-        click.echo(f"{name:<{width}}  {about}".rstrip())
+    width = max((len(row) for row, _ in rows), default=0)
+    for row, about in rows:
+        click.echo(f"{row:<{width}}  {about}".rstrip())
     if not rows:
         click.echo(f"no {kind} here", err=True)
     return 0
+
+
+def _one_metric(kind: str, name: str, *, as_json: bool) -> int:
+    """What one metric measures, and its options with their defaults."""
+    import msgspec
+
+    from evalharness.catalog import METRICS, load
+    from evalharness.errors import UsageError
+
+    if kind != "metrics":
+        raise UsageError(f"`list {kind}` takes no name", mend="only `list metrics NAME` does")
+    factory = load(name, "metric", METRICS)
+    about, options = _first_line(factory), _options(factory)
+    if as_json:
+        click.echo(msgspec.json.encode({"name": name, "about": about, "options": options}))
+        return 0
+    click.echo(f"{name}: {about}")
+    width = max((len(option) for option in options), default=0)
+    for option, default in options.items():
+        shown = default if default == REQUIRED else msgspec.json.encode(default).decode()
+        click.echo(f"  {option:<{width}}  {shown}")
+    click.echo(f"docs/metrics/{name}.md says what they mean" if options else "no options")
+    return 0
+
+
+def _options(factory: Callable[..., object]) -> dict[str, object]:
+    """Option -> its default; REQUIRED where there is none."""
+    named = [
+        option
+        for option in inspect.signature(factory).parameters.values()
+        if option.kind in (option.KEYWORD_ONLY, option.POSITIONAL_OR_KEYWORD)
+    ]
+    return {
+        option.name: REQUIRED if option.default is option.empty else option.default
+        for option in named
+    }
 
 
 def _metrics() -> list[tuple[str, str]]:
@@ -56,11 +97,13 @@ def _clients() -> list[tuple[str, str]]:
 def _about(target: str) -> str:
     """The first sentence of what a catalogue entry names."""
     import importlib
-    import inspect
 
     module, _, attribute = target.partition(":")
-    described = inspect.getdoc(getattr(importlib.import_module(module), attribute)) or ""
-    return described.partition("\n")[0]
+    return _first_line(getattr(importlib.import_module(module), attribute))
+
+
+def _first_line(described: object) -> str:
+    return (inspect.getdoc(described) or "").partition("\n")[0]
 
 
 def _suites() -> list[tuple[str, str]]:

@@ -93,16 +93,17 @@ class Findings:
 
     def listed(self, where: str) -> list[Finding]:
         """All that were kept, and one more for each kind of which there were too many."""
+        left = {kind: count - self._shown[kind] for kind, count in self._counts.items()}
         more = [
             Finding(
                 severity=severity,
                 code=code,
                 where=where,
-                message=f"{count - shown} more of this kind {'is' if count - shown == 1 else 'are'} "
-                f"not shown ({count} in all)",
-                count=count - shown,
+                message=f"{count} more of this kind {'is' if count == 1 else 'are'} not shown "
+                f"({self._counts[severity, code]} in all)",
+                count=count,
             )
-            for (severity, code), count in self._counts.items()
-            if count > (shown := self._shown[severity, code])
+            for (severity, code), count in left.items()
+            if count
         ]
         return [*self._kept, *more]

@@ -132,8 +132,9 @@ def _refuse_own_keys(raw: dict[str, Any], kind: type[Spec], path: Path, text: st
 
 def _unknown_key(name: str, known: list[str], place: str) -> SpecError:
     near = did_you_mean(name, known)
+    listed = f"known here: {', '.join(known)}"
     return SpecError(
-        f"unknown key '{name}'", where=place, mend=near or f"known here: {', '.join(known)}"
+        f"unknown key '{name}'", where=place, mend=f"{near} {listed}" if near else listed
     )
 
 
