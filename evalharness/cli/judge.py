@@ -27,6 +27,7 @@ def command(suite: str, answers: tuple[str, ...], options: RunOptions, output: O
     import msgspec
 
     from evalharness.cli.show import print_runs
+    from evalharness.clients.stack import Shared
     from evalharness.spec.locate import find_suite
     from evalharness.spec.read import read_suite
     from evalharness.stages.arms import distinct, resolve
@@ -47,9 +48,11 @@ def command(suite: str, answers: tuple[str, ...], options: RunOptions, output: O
                 f"'{arm.reference}' would ask the model itself; judge takes stored answers",
                 mend=f"evalharness run {suite} --model {arm.reference}",
             )
+    shared = Shared()
     with showing_progress(quiet=output.quiet) as report:
-        folders = execute(spec, arms, options, report)
-        standings = tournament(spec, folders, options, report) if len(folders) > 1 else []
+        folders = execute(spec, arms, options, report, shared=shared)
+        several = len(folders) > 1
+        standings = tournament(spec, folders, options, report, shared=shared) if several else []
     if not standings:
         print_runs(folders, as_json=output.as_json)
     elif output.as_json:

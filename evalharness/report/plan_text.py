@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalharness.stages.planning.power import CalibrationRow, PlanFacts
+from evalharness.stages.planning.power import ArmPlan, CalibrationRow, JudgePlan, PlanFacts
 
 
 def render_plan(facts: PlanFacts) -> str:
@@ -29,15 +29,23 @@ def render_plan(facts: PlanFacts) -> str:
         lines.append(f"  needed   about {facts.n_needed} samples ({facts.n_needed - facts.n} more)")
     else:
         lines.append("  needed   nothing more")
-    for arm in facts.arms:
-        price = "price unknown" if arm.price_usd is None else f"at most ${arm.price_usd:.4f}"
-        lines.append(
-            f"  ask      {arm.arm}: {arm.requests} requests, about {arm.prompt_tokens} prompt"
-            f" tokens, at most {arm.answer_tokens_at_most} answer tokens, {price}"
-        )
+    lines += [f"  ask      {arm.arm}: {_takes(arm)}" for arm in facts.arms]
     if not facts.arms:
         lines.append("  ask      nothing: every answer is recorded")
+    lines += [f"  judge    {one.judge}, by {one.by}: {_takes(one)}" for one in facts.judges]
+    if facts.judges:
+        total = "price unknown" if facts.price_usd is None else f"at most ${facts.price_usd:.4f}"
+        lines.append(f"  in all   {total}; --max-cost counts answers and judgements together")
     return "\n".join(lines)
+
+
+def _takes(asked: ArmPlan | JudgePlan) -> str:
+    """Requests, tokens and the most that they cost."""
+    price = "price unknown" if asked.price_usd is None else f"at most ${asked.price_usd:.4f}"
+    return (
+        f"{asked.requests} requests, about {asked.prompt_tokens} prompt tokens, at most "
+        f"{asked.answer_tokens_at_most} answer tokens, {price}"
+    )
 
 
 def render_calibration(rows: Sequence[CalibrationRow], alpha: float) -> str:

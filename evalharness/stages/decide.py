@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from evalharness.clients.stack import Shared
 from evalharness.errors import SpecError, UsageError
 from evalharness.handover import OnlineGate, OnlinePlan
 from evalharness.online.plan import Arms, online_gates, online_plan
@@ -97,7 +98,8 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
                 where=f"{suite.place}, policy.gates",
                 mend="add at least one gate with role primary or guardrail",
             )
-    judged = [_judge_suite(suite, request, options, report) for suite in suites]
+    shared = Shared()
+    judged = [_judge_suite(suite, request, options, report, shared=shared) for suite in suites]
     gates = tuple(row for part in judged for row in part.gates)
     invalid = tuple(reason for part in judged for reason in part.invalid)
     alpha = min(allowed.alpha for part in judged for _, allowed in part.accounts)
@@ -151,8 +153,9 @@ def compare_runs(
     baseline = resolve_baseline(references[0], suite=suite.name, out=options.out)
     candidates = resolve_all(references[1:], options, suite=suite.name)
     arms = distinct([baseline, *candidates])
-    duels = Duels(suite, options, report)
-    folders = execute_with_blessed(suite, arms, options, report, shared=duels.shared)
+    shared = Shared()
+    duels = Duels(suite, options, report, shared=shared)
+    folders = execute_with_blessed(suite, arms, options, report, shared=shared)
     tables = [read_marks(folder.marks_path) for folder in folders]
     rows: list[ComparisonRow] = []
     for arm, folder, table in zip(arms[1:], folders[1:], tables[1:], strict=True):
@@ -223,7 +226,7 @@ def _suite_of(references: Sequence[str], name: str | None) -> Suite:
 
 
 def _judge_suite(
-    suite: Suite, request: GateRequest, options: RunOptions, report: Report
+    suite: Suite, request: GateRequest, options: RunOptions, report: Report, *, shared: Shared
 ) -> _Judged:
     """Execute, compare and judge one suite."""
     baselines = [
@@ -232,8 +235,8 @@ def _judge_suite(
     ]
     candidates = resolve_all(request.candidates, options, suite=suite.name)
     arms = distinct([*baselines, *candidates])
-    duels = Duels(suite, options, report)
-    folders = execute_with_blessed(suite, arms, options, report, shared=duels.shared)
+    duels = Duels(suite, options, report, shared=shared)
+    folders = execute_with_blessed(suite, arms, options, report, shared=shared)
     tables = [read_marks(folder.marks_path) for folder in folders]
     count = len(request.baselines)
     judged = _Judged(suite, list(_arms_of(suite, arms, folders, options.out, baselines=count)))

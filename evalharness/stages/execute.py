@@ -26,7 +26,7 @@ from evalharness.stages.continuations import check_scores
 from evalharness.stages.evidence import gather_evidence
 from evalharness.stages.extraction import build_extractor
 from evalharness.stages.generate import first_error, generate
-from evalharness.stages.judging.bench import refuse_self_judging
+from evalharness.stages.judging.bench import check_benches, refuse_self_judging
 from evalharness.stages.judging.heard import labels_hash
 from evalharness.stages.judging.judge import gather_judgements
 from evalharness.stages.options import Report, RunOptions
@@ -73,6 +73,8 @@ def execute(
     opened = [open_arm(suite, arm, options, shared) for arm in fresh]
     known = [arm.run.manifest().identity for arm in arms if arm.run is not None]
     refuse_self_judging(suite, [*known, *(item.plan.identity for item in opened)])
+    if options.judging == "ask" and any(not item.plan.folder.complete for item in opened):
+        check_benches(suite, options, shared)
     asyncio.run(_generate_all(opened, options, report))
     folders = {id(item.arm): item.plan.folder for item in opened}
     del opened  # a recording's index is not needed any more: 17 bytes an answer

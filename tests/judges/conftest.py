@@ -63,9 +63,13 @@ class Court:
 
     def evidence(self):
         """Every journalled judgement."""
+        return self.evidence_in(self.commands.out)
+
+    def evidence_in(self, out):
+        """Every judgement that runs below `out` hold."""
         return [
             json.loads(line)
-            for path in sorted(self.commands.out.glob("*/evidence.jsonl"))
+            for path in sorted(out.glob("*/evidence.jsonl"))
             for line in path.read_text().splitlines()[1:]
         ]
 

@@ -1,6 +1,6 @@
 """The bench: a suite's judge as somebody who can be asked, and whom it must not judge.
 
-Reads: baseline files.  Gives: `Bench`, `open_bench`, `refuse_self_judging`.
+Reads: baseline files.  Gives: `Bench`, `open_bench`, `check_benches`, `refuse_self_judging`.
 Depends on: arms, asking, clients (opened by name), prompts.judging.
 A model that judges its own answers prefers them (Panickssery et al. 2024, arXiv:2404.13076), so it
 is refused unless the suite asks for it.
@@ -8,13 +8,14 @@ is refused unless the suite asks for it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalharness.clients.stack import Asker, Shared, build_asker, open_client
+from evalharness.clients.stack import Asker, Shared, bills, build_asker, open_client
 from evalharness.contracts import Identity
-from evalharness.errors import SpecError
+from evalharness.errors import SpecError, UsageError
 from evalharness.prompts.judging import JudgeProgram
 from evalharness.spec.suite import GenerationSpec, JudgeSpec, Suite
 from evalharness.stages.arms import Arm, resolve
@@ -80,6 +81,27 @@ def open_bench(
         asker=build_asker(client, settings, shared=shared),
         generation=arm.generation or judge.generation,
     )
+
+
+def check_benches(suite: Suite, options: RunOptions, shared: Shared) -> None:
+    """Open and close the judges of single answers, before the arms are asked for money.
+
+    Raises what opening does (no such model, no key, no price under --max-cost), and UsageError
+    where nothing bounds a reply's length under --max-cost.
+    """
+    for judge in suite.judges:
+        if judge.kind == "preference" or judge.model is None or ARM in judge.model:
+            continue  # recorded judgements of an arm may come later than its answers
+        bench = open_bench(suite, judge, options, shared, about="")
+        asyncio.run(bench.asker.close())
+        if options.max_cost_usd is None or bench.generation.max_tokens is not None:
+            continue
+        if bills(bench.identity):
+            raise UsageError(
+                f"--max-cost needs a bound on the length of what judge '{judge.name}' replies",
+                where=judge_place(suite, judge),
+                mend="add `generation: {max_tokens: 300}` to the judge",
+            )
 
 
 def refuse_self_judging(suite: Suite, judged: Sequence[Identity]) -> None:

@@ -12,7 +12,7 @@ A failed answer of either arm counts against the candidate (DESIGN 2.5); an answ
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,12 @@ from evalharness.prompts.judging import Judged, JudgeProgram
 from evalharness.records import Completion, Evidence, Item, Judgement, Sample
 from evalharness.spec.judges import pair_metrics
 from evalharness.spec.suite import JudgeSpec, MetricSpec, Suite
-from evalharness.stages.judging.bench import judge_place, open_bench, refuse_self_judging
+from evalharness.stages.judging.bench import (
+    Bench,
+    judge_place,
+    open_bench,
+    refuse_self_judging,
+)
 from evalharness.stages.judging.heard import (
     answer_sha256,
     human_judgement,
@@ -125,9 +130,14 @@ def open_duel(suite: Suite, source: Source, runs: tuple[RunFolder, RunFolder], o
                 where=str(run.path),
                 mend="bless it again with its answers, or compare with the run itself",
             )
+    answers = (Answers(suite, source, runs[0]), Answers(suite, source, runs[1]))
+    return Duel(suite, *answers, journal_of(runs, out))
+
+
+def journal_of(runs: Sequence[RunFolder], out: Path) -> Path:
+    """Where the judgements of a pair of runs are kept; the same whichever way round."""
     names = sorted(run.path.name for run in runs)
-    path = out / "pairs" / "--".join(names) / "evidence.jsonl"
-    return Duel(suite, Answers(suite, source, runs[0]), Answers(suite, source, runs[1]), path)
+    return out / "pairs" / "--".join(names) / "evidence.jsonl"
 
 
 def pairs(duel: Duel) -> Iterator[Pair]:
@@ -150,23 +160,27 @@ def _ask(
     names = f"{duel.candidate.manifest.arm} against {duel.baseline.manifest.arm}"
     bench = open_bench(duel.suite, judge, options, shared, about=duel.candidate.manifest.arm)
     known = JournalReader(duel.path, EvidenceEntry, name="evidence")
-
-    def missing() -> Iterator[Pending]:
-        """The questions not yet answered, both orders of each pair."""
-        for pair in pairs(duel):
-            said = known.find(pair.sample.id, pair.repeat)
-            for place, texts in enumerate(_orders(pair)):
-                key = judgement_key(judge, bench.program.sha256, pair.sample, *texts)
-                if not is_said(said, judge.name, key):
-                    request = question(bench, Judged(pair.sample, texts), 2 * pair.repeat + place)
-                    yield Pending(
-                        request, pair.sample, name=judge.name, key=key, unit_repeat=pair.repeat
-                    )
-
     try:
-        ask_bench(bench, missing(), duel.path, report, name=f"{names}, {judge.name}")
+        pending = unsaid_pairs(bench, pairs(duel), known)
+        ask_bench(bench, pending, duel.path, report, name=f"{names}, {judge.name}")
     finally:
         known.close()
+
+
+def unsaid_pairs(
+    bench: Bench, wanted: Iterable[Pair], known: JournalReader[EvidenceEntry]
+) -> Iterator[Pending]:
+    """The questions about these pairs, in both orders, that the journal does not answer yet."""
+    judge = bench.spec
+    for pair in wanted:
+        said = known.find(pair.sample.id, pair.repeat)
+        for place, texts in enumerate(_orders(pair)):
+            key = judgement_key(judge, bench.program.sha256, pair.sample, *texts)
+            if not is_said(said, judge.name, key):
+                request = question(bench, Judged(pair.sample, texts), 2 * pair.repeat + place)
+                yield Pending(
+                    request, pair.sample, name=judge.name, key=key, unit_repeat=pair.repeat
+                )
 
 
 def _orders(pair: Pair) -> tuple[tuple[str, str], ...]:

@@ -6,24 +6,30 @@ Gives: `Duels`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from evalharness.spec.suite import Suite
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import heldout
 from evalharness.store.marks import MarkTable
 from evalharness.store.runs import RunFolder
 
+if TYPE_CHECKING:
+    from evalharness.clients.stack import Shared
+
 
 class Duels:
-    """Every pair of a command in turn; one budget and one set of rate limits for all of them.
+    """Every pair of a command in turn; one budget and one set of rate limits for all of them,
+    shared with whatever else the command asks.
 
     warnings: what was noticed, once each.
     """
 
-    def __init__(self, suite: Suite, options: RunOptions, report: Report) -> None:
-        from evalharness.clients.stack import Shared
-
+    def __init__(
+        self, suite: Suite, options: RunOptions, report: Report, *, shared: Shared
+    ) -> None:
         self.suite, self.options, self.report = suite, options, report
-        self.shared = Shared()
+        self.shared = shared
         self.warnings: list[str] = []
 
     def judged(

@@ -10,7 +10,7 @@ rubric is judged again, an unchanged one never twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -173,9 +173,10 @@ def _ask(
     bench = open_bench(answers.suite, judge, options, shared, about=arm)
     known = JournalReader(answers.folder.evidence_path, EvidenceEntry, name="evidence")
     try:
-        missing = _missing(bench, answers, known)
+        source_of = Sources(judge, shown_program(judge, answers))
+        pending = unsaid(bench, answers.units(), source_of, known)
         path = answers.folder.evidence_path
-        return ask_bench(bench, missing, path, report, name=f"{arm}, {judge.name}")
+        return ask_bench(bench, pending, path, report, name=f"{arm}, {judge.name}")
     finally:
         known.close()
 
@@ -198,13 +199,12 @@ def ask_bench(
     return questions.again == 0
 
 
-def _missing(
-    bench: Bench, answers: Answers, known: JournalReader[EvidenceEntry]
+def unsaid(
+    bench: Bench, units: Iterable[Unit], sources: Sources, known: JournalReader[EvidenceEntry]
 ) -> Iterator[Pending]:
-    """The questions whose answers the journal lacks."""
+    """The questions about these answers that the journal does not answer yet."""
     judge = bench.spec
-    sources = Sources(judge, answers)
-    for unit in answers.units():
+    for unit in units:
         key = judgement_key(judge, bench.program.sha256, unit.sample, unit.text)
         if is_said(known.find(unit.sample.id, unit.repeat), judge.name, key):
             continue
@@ -234,17 +234,25 @@ def is_said(entries: Sequence[EvidenceEntry], name: str, key: str) -> bool:
     return not is_passing(found[-1].evidence.outcome)
 
 
-class Sources:
-    """What a groundedness judge holds an answer against."""
+def shown_program(judge: JudgeSpec, answers: Answers) -> PromptProgram | None:
+    """What showed the arm its prompts, where the judge holds answers against them."""
+    if judge.kind != "groundedness" or judge.source != "prompt":
+        return None
+    manifest = answers.manifest
+    arm = resolve(manifest.reference, suite=manifest.suite.name)
+    asked = Arm(name=arm.name, reference="", prompt=arm.prompt, base=arm.base)
+    return program_of(answers.suite, asked, answers.source, "prompts")
 
-    def __init__(self, judge: JudgeSpec, answers: Answers) -> None:
+
+class Sources:
+    """What a groundedness judge holds an answer against.
+
+    program: what showed the arm its prompts, for `source: prompt`; None for any other source.
+    """
+
+    def __init__(self, judge: JudgeSpec, program: PromptProgram | None) -> None:
         self.judge = judge
-        self._program: PromptProgram | None = None
-        if judge.kind == "groundedness" and judge.source == "prompt":
-            manifest = answers.manifest
-            arm = resolve(manifest.reference, suite=manifest.suite.name)
-            asked = Arm(name=arm.name, reference="", prompt=arm.prompt, base=arm.base)
-            self._program = program_of(answers.suite, asked, answers.source, "prompts")
+        self._program = program
 
     def of(self, sample: Sample) -> str | None:
         """The source's text; None for judges that need none. Raises SpecError if absent."""

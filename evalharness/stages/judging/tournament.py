@@ -25,6 +25,7 @@ from evalharness.store.marks import MarkTable, MetricTable, read_marks
 from evalharness.store.runs import RunFolder
 
 if TYPE_CHECKING:
+    from evalharness.clients.stack import Shared
     from evalharness.contracts import Array
 
 
@@ -67,7 +68,12 @@ class Standing(Record, frozen=True, kw_only=True):
 
 
 def tournament(
-    suite: Suite, folders: Sequence[RunFolder], options: RunOptions, report: Report
+    suite: Suite,
+    folders: Sequence[RunFolder],
+    options: RunOptions,
+    report: Report,
+    *,
+    shared: Shared,
 ) -> list[Standing]:
     """Judge every two of the runs; a Standing for each preference judge, none without.
 
@@ -76,7 +82,7 @@ def tournament(
     judges = [judge for judge in suite.judges if judge.kind == "preference"]
     if not judges:
         return []
-    duels = Duels(suite, options, report)
+    duels = Duels(suite, options, report, shared=shared)
     tables = [read_marks(folder.marks_path) for folder in folders]
     names = [folder.manifest().arm for folder in folders]
     met: dict[tuple[int, int], MarkTable] = {}

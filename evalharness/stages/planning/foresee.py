@@ -1,34 +1,55 @@
 """foresee: the plan of a gate, from its references to its figures; asks nothing.
 
 Reads: the suite, its data, earlier runs.  Gives: PlanFacts.
-Depends on: execute (to open arms), planning, pilot.
+Depends on: execute (to open arms), judge_bill, power, pilot.
 """
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from evalharness.clients.pricing import price_of
-from evalharness.clients.stack import Shared
+from evalharness.clients.stack import Asker, Shared
+from evalharness.contracts import Source
 from evalharness.errors import SpecError
 from evalharness.spec.suite import Suite
-from evalharness.stages.arms import distinct, resolve_all
-from evalharness.stages.execute import check_scoring, open_arm
+from evalharness.stages.arms import Arm, distinct, resolve_all
+from evalharness.stages.execute import Opened, check_scoring, open_arm
+from evalharness.stages.extraction import build_extractor
+from evalharness.stages.judging.judge import Answers, shown_program
 from evalharness.stages.options import RunOptions
-from evalharness.stages.plan import heldout
+from evalharness.stages.plan import heldout, program_of
+from evalharness.stages.planning.judge_bill import (
+    Contestant,
+    Recorded,
+    Texts,
+    Unwritten,
+    plan_judges,
+)
 from evalharness.stages.planning.pilot import assumed_pairing, earlier_runs
 from evalharness.stages.planning.power import (
+    DEFAULT_ANSWER_TOKENS,
     ArmPlan,
     Assumed,
+    JudgePlan,
     Pilot,
     PlanFacts,
     plan_arm,
     plan_power,
 )
 from evalharness.store.keys import derive_seed
+
+if TYPE_CHECKING:
+    from evalharness.data.recordings import Recording
+    from evalharness.store.runs import RunFolder
 
 
 def foresee(
@@ -57,14 +78,64 @@ def foresee(
         if earlier is not None
         else Pilot(assumed_pairing(suite, assumed, n=max(n, 200), rng=rng), assumed.words())
     )
+    plans, judges = _bill(suite, arms, options)
+    facts = plan_power(suite, pilot, plans, n=n, better_by=assumed.gain, rng=rng)
+    return msgspec.structs.replace(facts, judges=tuple(judges))
+
+
+def _bill(
+    suite: Suite, arms: Sequence[Arm], options: RunOptions
+) -> tuple[list[ArmPlan], list[JudgePlan]]:
+    """What asking the arms takes, and what judging their answers takes."""
     plans: list[ArmPlan] = []
-    with tempfile.TemporaryDirectory() as folder:
+    contestants: list[Contestant] = []
+    source = heldout(suite, options)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
         apart = replace(options, out=Path(folder))
         for arm in arms:
-            if arm.run is not None or arm.recorded:
-                continue  # nothing will be asked
+            if arm.run is not None:
+                contestants.append(_with_run(suite, source, arm.name, arm.run, held))
+                continue
             opened = open_arm(suite, arm, apart, Shared())
-            price = arm.price or price_of(opened.client.identity, options.environment)
-            plans.append(plan_arm(opened.plan, price))
-            asyncio.run(opened.asker.close())
-    return plan_power(suite, pilot, plans, n=n, better_by=assumed.gain, rng=rng)
+            held.callback(_close, opened.asker)
+            contestants.append(_without_run(suite, opened))
+            if not arm.recorded:
+                price = arm.price or price_of(opened.client.identity, options.environment)
+                plans.append(plan_arm(opened.plan, price))
+        return plans, plan_judges(suite, source, contestants, options) if suite.judges else []
+
+
+def _with_run(
+    suite: Suite, source: Source, name: str, run: RunFolder, held: ExitStack
+) -> Contestant:
+    """An arm whose answers lie in a run."""
+    answers = Answers(suite, source, run)
+    held.callback(answers.close)
+    shown = [shown_program(judge, answers) for judge in suite.judges]
+    return Contestant(
+        name=name,
+        texts=answers,
+        repeats=answers.manifest.suite.generation.repeats,
+        program=next((program for program in shown if program is not None), None),
+        run=run,
+    )
+
+
+def _without_run(suite: Suite, opened: Opened) -> Contestant:
+    """An arm that is recorded, or still to be asked."""
+    plan = opened.plan
+    recording: Recording | None = getattr(opened.client, "recording", None)
+    texts: Texts
+    if recording is not None:
+        texts = Recorded(recording, build_extractor(suite.extract, where=suite.place))
+    else:
+        texts = Unwritten(plan.name, plan.generation.max_tokens or DEFAULT_ANSWER_TOKENS)
+    program = plan.program
+    if program is None and any(judge.source == "prompt" for judge in suite.judges):
+        program = program_of(suite, opened.arm, plan.source, "prompts")
+    return Contestant(name=plan.name, texts=texts, repeats=plan.generation.repeats, program=program)
+
+
+def _close(asker: Asker) -> None:
+    """Close what an arm was opened with."""
+    asyncio.run(asker.close())

@@ -56,6 +56,20 @@ class ArmPlan(Record, frozen=True, kw_only=True):
     price_usd: float | None
 
 
+class JudgePlan(Record, frozen=True, kw_only=True):
+    """What one judge will be asked about all arms. by: its provider and model.
+
+    price_usd: None where the model's price is not known.
+    """
+
+    judge: str
+    by: str
+    requests: int
+    prompt_tokens: int
+    answer_tokens_at_most: int
+    price_usd: float | None
+
+
 class GatePlan(Record, frozen=True, kw_only=True):
     """One deciding gate: how often it passes if the arms are equal, and at this n."""
 
@@ -84,7 +98,15 @@ class PlanFacts(Record, frozen=True, kw_only=True):
     binding: str
     n_needed: int | None
     hashes: dict[str, str]
+    judges: tuple[JudgePlan, ...] = ()
     format: int = 1
+
+    @property
+    def price_usd(self) -> float | None:
+        """The most that arms and judges cost together; None where a price is not known."""
+        prices = [*(arm.price_usd for arm in self.arms), *(one.price_usd for one in self.judges)]
+        known = [price for price in prices if price is not None]
+        return sum(known) if len(known) == len(prices) else None
 
 
 class CalibrationRow(Record, frozen=True, kw_only=True):
