@@ -66,6 +66,8 @@ METRICS: dict[str, str] = {
     "win_rate_corrected": "evalharness.metrics.agreement:WinRateCorrected",
     "judge_agreement": "evalharness.metrics.agreement:JudgeAgreement",
     "judge_parse_rate": "evalharness.metrics.judged:JudgeParseRate",
+    "judge_self_agreement": "evalharness.metrics.steadiness:JudgeSelfAgreement",
+    "judge_noise": "evalharness.metrics.steadiness:JudgeNoise",
     "bleu": "evalharness.metrics.bleu:Bleu",
     "sentence_bleu": "evalharness.metrics.bleu:SentenceBleu",
     "chrf": "evalharness.metrics.chrf:Chrf",
@@ -91,6 +93,32 @@ METRICS: dict[str, str] = {
     "completion_tokens": "evalharness.metrics.outcomes:CompletionTokens",
 }
 """Metric name -> "module:attribute". One line each; the attribute is called with the options."""
+
+REFERENCES: dict[str, str] = {
+    "exact_match": "evalharness.metrics.exact:ReferenceExactMatch",
+    "f1": "evalharness.metrics.squad_reference:ReferenceTokenF1",
+    "squad_em": "evalharness.metrics.squad_reference:ReferenceSquadExactMatch",
+    "macro_f1": "evalharness.metrics.sklearn_reference:ReferenceMacroF1",
+    "mcc": "evalharness.metrics.sklearn_reference:ReferenceMatthewsCorrelation",
+    "kappa": "evalharness.metrics.sklearn_reference:ReferenceCohenKappa",
+    "auroc": "evalharness.metrics.sklearn_reference:ReferenceAuroc",
+    "average_precision": "evalharness.metrics.sklearn_reference:ReferenceAveragePrecision",
+    "brier": "evalharness.metrics.sklearn_reference:ReferenceBrier",
+    "log_loss": "evalharness.metrics.sklearn_reference:ReferenceLogLoss",
+    "bleu": "evalharness.metrics.sacrebleu_reference:ReferenceBleu",
+    "sentence_bleu": "evalharness.metrics.sacrebleu_reference:ReferenceSentenceBleu",
+    "chrf": "evalharness.metrics.sacrebleu_reference:ReferenceChrf",
+    "ter": "evalharness.metrics.sacrebleu_reference:ReferenceTer",
+    "bertscore": "evalharness.encoders.options:ReferenceBertScoreOptions",
+    "rouge_1": "evalharness.metrics.rouge_reference:ReferenceRouge1",
+    "rouge_2": "evalharness.metrics.rouge_reference:ReferenceRouge2",
+    "rouge_l": "evalharness.metrics.rouge_reference:ReferenceRougeL",
+    "rouge_lsum": "evalharness.metrics.rouge_reference:ReferenceRougeLsum",
+}
+"""What a metric's option `impl: reference` makes in its place: the reference library itself."""
+
+IMPLEMENTATIONS = ("own", "reference")
+"""The values of the option `impl`, which every metric with a reference has."""
 
 ENCODER_METRICS = frozenset({"bertscore", "embedding_similarity"})
 """Those that cannot be made without a `model`: an encoder's folder or hub name."""
@@ -176,9 +204,26 @@ def make_metric(name: str, options: JsonObject, *, where: str | None = None) -> 
         factory = load("evaluate", "metric", BRIDGES, where=where)
         options = {**options, "module": name.removeprefix(EVALUATE)}
     else:
-        factory = load(name, "metric", METRICS, where=where)
+        table, options = implementation(name, options, where=where)
+        factory = load(name, "metric", table, where=where)
     metric: Metric = call_with_options(factory, options, what=f"metric '{name}'", where=where)
     return metric
+
+
+def implementation(
+    name: str, options: JsonObject, *, where: str | None
+) -> tuple[Mapping[str, str], JsonObject]:
+    """The table that `impl` asks for, and the other options. Raises SpecError for another value."""
+    if name not in REFERENCES or "impl" not in options:
+        return METRICS, options
+    impl = options["impl"]
+    if impl not in IMPLEMENTATIONS:
+        allowed = ", ".join(IMPLEMENTATIONS)
+        raise SpecError(
+            f"metric '{name}': impl must be one of {allowed}; got {impl!r}", where=where
+        )
+    rest = {key: value for key, value in options.items() if key != "impl"}
+    return (REFERENCES if impl == "reference" else METRICS), rest
 
 
 def call_with_options(

@@ -48,13 +48,15 @@ def _one_metric(kind: str, name: str, *, as_json: bool) -> int:
     """What one metric measures, and its options with their defaults."""
     import msgspec
 
-    from evalharness.catalog import METRICS, load
+    from evalharness.catalog import METRICS, REFERENCES, load
     from evalharness.errors import UsageError
 
     if kind != "metrics":
         raise UsageError(f"`list {kind}` takes no name", mend="only `list metrics NAME` does")
     factory = load(name, "metric", METRICS)
     about, options = _first_line(factory), _options(factory)
+    if name in REFERENCES:
+        options = {**_options(load(name, "metric", REFERENCES)), **options, "impl": "own"}
     if as_json:
         click.echo(msgspec.json.encode({"name": name, "about": about, "options": options}))
         return 0

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from evalharness.encoders.encoder import Encoder, open_encoder
 from evalharness.encoders.reference import ReferenceBertScore
@@ -25,28 +25,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimilarityOptions:
+class SimilarityOptions(EncoderSettings):
     """Cosine of mean token vectors; the options are those of EncoderSettings."""
 
-    model: str
-    num_layers: int | None = None
-    dtype: str = "float32"
-    backend: str = "torch"
-    batch_tokens: int | None = None
-    device: str = "auto"
-
     def encoder(self) -> Encoder:
-        """The encoder of these options. Raises ValueError, SpecError."""
-        return open_encoder(
-            EncoderSettings(
-                model=self.model,
-                num_layers=self.num_layers,
-                dtype=self.dtype,
-                backend=self.backend,
-                batch_tokens=self.batch_tokens,
-                device=self.device,
-            )
-        )
+        """The encoder of these options, which metrics share. Raises SpecError."""
+        chosen = {option.name: getattr(self, option.name) for option in fields(EncoderSettings)}
+        return open_encoder(EncoderSettings(**chosen))
 
     def make_metric(self) -> Metric:
         """The metric of these options. Raises ValueError, SpecError, MissingExtra."""
@@ -60,20 +45,17 @@ class BertScoreOptions(SimilarityOptions):
     statistic: `f1`, `precision`, `recall`.  idf: true for the references of the whole set, a text
     file with one document a line, or a list of texts.  rescale: a baseline table as bert-score
     ships them (LAYER,P,R,F).
-    impl: `reference` runs bert-score itself.
     """
 
     statistic: str = "f1"
     idf: bool | str | Sequence[str] | None = None
     rescale: str | None = None
-    impl: str = "own"
+    kind: ClassVar[type[BertScore]] = BertScore
 
     def make_metric(self) -> Metric:
         """The metric of these options. Raises ValueError, SpecError, MissingExtra."""
-        choice("impl", self.impl, ("own", "reference"))
         encoder = self.encoder()
-        kind = BertScore if self.impl == "own" else ReferenceBertScore
-        return kind(
+        return self.kind(
             encoder,
             statistic=self.statistic,
             idf=idf_of(self.idf),
@@ -81,6 +63,13 @@ class BertScoreOptions(SimilarityOptions):
             if self.rescale is None
             else baseline_of(Path(self.rescale).expanduser(), encoder.layers, self.statistic),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceBertScoreOptions(BertScoreOptions):
+    """The same options, of bert-score itself."""
+
+    kind: ClassVar[type[BertScore]] = ReferenceBertScore
 
 
 def idf_of(given: bool | str | Sequence[str] | None) -> IdfTexts | Literal["references"] | None:  # noqa: FBT001  (as a suite says it)

@@ -36,9 +36,11 @@ class RowMetric:
     """The attributes that every metric has, with the commonest values; see contracts.Metric.
 
     options: the parts of the signature that say what moves the numbers, e.g. "tok:ascii".
+    implementation: the same, of a reference implementation whose rows are not ours to the last bit.
     """
 
     name: str = ""
+    implementation: tuple[str, ...] = ()
     version: str = "1"
     sees: Literal["answers", "groups", "outcomes"] = "answers"
     direction: Literal["higher", "lower"] = "higher"
@@ -49,7 +51,7 @@ class RowMetric:
     needs: frozenset[Need] = frozenset({"targets"})
 
     def __init__(self, *options: str) -> None:
-        self.signature = "|".join((self.name, *options, f"v{self.version}"))
+        self.signature = "|".join((self.name, *options, *self.implementation, f"v{self.version}"))
 
     def advice(self, _samples: Sequence[Sample], /) -> tuple[str, ...]:
         """What a user should know before trusting this metric on these samples; often nothing."""

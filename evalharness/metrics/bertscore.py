@@ -124,7 +124,6 @@ class BertScore(MeanMetric):
     """
 
     name = "bertscore"
-    implementation: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -153,7 +152,6 @@ class BertScore(MeanMetric):
             f"rescale:{'no' if self.baseline is None else f'{self.baseline:.6g}'}",
             f"stat:{self.statistic}",
             "compat:bert-score-0.3.13",
-            *self.implementation,
         )
 
     def _idf_name(self) -> str:

@@ -159,20 +159,20 @@ class SentenceBleu(MeanMetric):
         lowercase: bool = False,
         effective_order: bool = True,
     ) -> None:
-        self._corpus = Bleu(
+        self.corpus = Bleu(
             tokenize=tokenize,
             smooth=smooth,
             smooth_value=smooth_value,
             lowercase=lowercase,
             effective_order=effective_order,
         )
-        options = self._corpus.signature.removeprefix("bleu|").rpartition("|v")[0]
+        options = self.corpus.signature.removeprefix("bleu|").rpartition("|v")[0]
         super().__init__(options)
 
     def values(self, items: Sequence[Any]) -> Sequence[Judged]:  # Any: Item
         """One BLEU an answer, at most 100 (sacrebleu's 100.00000000000004 is cut)."""
-        rows = self._corpus.measure(items)
-        scores = np.minimum(self._corpus.reduce(rows.rows_nk), 100.0).tolist()
+        rows = self.corpus.measure(items)
+        scores = np.minimum(self.corpus.reduce(rows.rows_nk), 100.0).tolist()
         reasons = rows.reasons
         return [
             Unscored(reason=reasons[index]) if index in reasons else score

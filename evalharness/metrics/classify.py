@@ -74,9 +74,11 @@ class ConfusionMetric(RowMetric):
     wrong.  Without it the labels are those seen.  ignore_case: false by default.
     An answer that equals any reference is counted as predicted and true in that reference's label.
     Raises ValueError if labels repeat.
+    by_cells: whether rows hold cells of the table where the labels are given.
     """
 
     kind: MetricKind = "refit"
+    by_cells = True
     columns: tuple[str, ...] = ("true", "predicted", "n")
 
     def __init__(self, *, labels: Sequence[str] = (), ignore_case: bool = False) -> None:
@@ -87,7 +89,7 @@ class ConfusionMetric(RowMetric):
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must be different")
         self._place = {label: place for place, label in enumerate(self.labels)}
-        if self.labels:
+        if self.labels and self.by_cells:
             self.kind = "corpus"
             parts = ("hit", "predicted", "true")
             cells = (f"{part}:{label}" for part in parts for label in self.labels)
@@ -124,11 +126,11 @@ class ConfusionMetric(RowMetric):
         given = label_of(item.text, ignore_case=self.ignore_case)
         targets = [label_of(one, ignore_case=self.ignore_case) for one in item.sample.targets]
         true = given if given in targets else targets[0]
-        if not self.labels:
-            row[:] = _hash(true), _hash(given), 1.0
-            return ""
-        if true not in self._place:
+        if self.labels and true not in self._place:
             return f"the reference '{true[:40]}' is none of the {len(self.labels)} labels"
+        if self.kind == "refit":
+            row[:] = self.number(true), self.number(given), 1.0
+            return ""
         count = len(self.labels)
         row[2 * count + self._place[true]] = 1.0
         row[-1] = 1.0
@@ -137,9 +139,13 @@ class ConfusionMetric(RowMetric):
             row[self._place[given]] = float(given == true)
         return ""
 
+    def number(self, label: str) -> float:
+        """What a row without cells holds of a label: its place, -1 for a stranger, or a hash."""
+        return float(self._place.get(label, -1)) if self.labels else _hash(label)
+
     def reduce(self, sums: Array) -> Array:
-        """Values [...] from sums [..., 3C + 1]; without labels a TypeError."""
-        if not self.labels:
+        """Values [...] from sums [..., 3C + 1]; without cells for labels a TypeError."""
+        if self.kind == "refit":
             raise TypeError(f"{self.name} without labels is no function of sums")
         count = len(self.labels)
         return self.table_value(
@@ -151,7 +157,7 @@ class ConfusionMetric(RowMetric):
 
     def reduce_weighted(self, rows_nk: Array, weights_bn: Array) -> Array:
         """Values [b] from rows [n, k] under weights [b, n]."""
-        if self.labels:
+        if self.kind == "corpus":
             return self.reduce(weights_bn @ rows_nk)
         seen, places = np.unique(rows_nk[:, :2], return_inverse=True)
         true_n, predicted_n = places.reshape(-1, 2).T
@@ -174,10 +180,12 @@ class ConfusionMetric(RowMetric):
             if not sample.targets:
                 continue
             true = label_of(sample.targets[0], ignore_case=self.ignore_case)
-            if not self.labels:
-                worst_nk[index] = _hash(true), -1.0, 1.0
-                best_nk[index] = _hash(true), _hash(true), 1.0
-            elif true in self._place:
+            if self.labels and true not in self._place:
+                continue
+            if self.kind == "refit":
+                worst_nk[index] = self.number(true), -1.0, 1.0
+                best_nk[index] = self.number(true), self.number(true), 1.0
+            else:
                 count, place = len(self.labels), self._place[true]
                 worst_nk[index, [2 * count + place, -1]] = 1.0
                 best_nk[index, [place, count + place, 2 * count + place, -1]] = 1.0
@@ -215,7 +223,8 @@ class MacroF1(ConfusionMetric):
     ) -> None:
         self.classes = choice("classes", classes, ("true", "seen"))
         super().__init__(labels=labels, ignore_case=ignore_case)
-        self.signature = self.signature.replace("|v", f"|classes:{self.classes}|v")
+        head, _, version = self.signature.rpartition("|v")
+        self.signature = f"{head}|classes:{self.classes}|v{version}"
 
     def table_value(  # the total is not needed
         self,

@@ -39,7 +39,6 @@ class RougeMetric(MeanMetric):
     stemmer: compare Porter stems (English).  tokenizer: `ascii` is rouge-score's and throws away
     every other letter; `unicode`, `character`, `cjk` and `space` are ours.
     statistic: what is reported, `f1`, `precision` or `recall`.
-    impl: `reference` runs rouge-score itself (the extra `rouge`).
     Raises ValueError for an unknown option value.
     """
 
@@ -47,19 +46,13 @@ class RougeMetric(MeanMetric):
     by_line: bool = False
 
     def __init__(
-        self,
-        *,
-        stemmer: bool = False,
-        tokenizer: str = "ascii",
-        statistic: str = "f1",
-        impl: str = "own",
+        self, *, stemmer: bool = False, tokenizer: str = "ascii", statistic: str = "f1"
     ) -> None:
         self.stemmer = yes_no("stemmer", stemmer)
         self.tokenizer = choice("tokenizer", tokenizer, tuple(SPACERS))
         self.statistic: Statistic = next(
             name for name in _STATISTICS if name == choice("statistic", statistic, _STATISTICS)
         )
-        self.impl = choice("impl", impl, ("own", "reference"))
         super().__init__(
             f"tok:{self.tokenizer}",
             f"stem:{flag(self.stemmer)}",
@@ -69,10 +62,6 @@ class RougeMetric(MeanMetric):
 
     def values(self, items: Sequence[Any]) -> Sequence[Judged]:  # Any: Item
         """One score an answer."""
-        if self.impl == "reference":
-            from evalharness.metrics.rouge_reference import reference_scores
-
-            return reference_scores(items, self)
         judged: list[Judged] = [0.0] * len(items)
         table = code_table(self.tokenizer, stemmed=self.stemmer)
         for pairs in encode_pairs(items, table, judged, by_line=self.by_line):

@@ -1,23 +1,20 @@
 """ROUGE by the reference library itself: `impl: reference` runs rouge-score.
 
-Reads: items and a ROUGE metric's options.  Gives: one judgement an item.
-Depends on: base, text.tokenize; rouge-score (the extra `rouge`) when called.
+Reads: answers and references.  Gives: the four types of rouge.py, scored by rouge-score.
+Depends on: base, rouge, text.tokenize; rouge-score (the extra `rouge`) when they score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from evalharness.errors import MissingExtra
 from evalharness.metrics.base import NO_TARGET, Judged
-from evalharness.records import Item
+from evalharness.metrics.rouge import Rouge1, Rouge2, RougeL, RougeLsum, RougeMetric
 from evalharness.text.porter import stem_token
 from evalharness.text.tokenize import Token, tokens
-
-if TYPE_CHECKING:
-    from evalharness.metrics.rouge import RougeMetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +30,43 @@ class _NamedTokenizer:
         return [stem_token(token) for token in found] if self.stemmed else found
 
 
-def reference_scores(items: Sequence[Item], metric: RougeMetric) -> list[Judged]:
-    """The scores of rouge-score's `RougeScorer.score_multi`.
+class _ByRougeScore(RougeMetric):
+    """A ROUGE type whose scores are those of `RougeScorer.score_multi`."""
 
-    Raises MissingExtra if rouge-score is not installed.
-    """
-    try:
-        from rouge_score.rouge_scorer import RougeScorer
-    except ImportError as error:
-        raise MissingExtra(
-            "rouge-score", extra="rouge", needed_for=f"{metric.name} with impl: reference"
-        ) from error
-    tokenizer = (
-        None if metric.tokenizer == "ascii" else _NamedTokenizer(metric.tokenizer, metric.stemmer)
-    )
-    scorer = RougeScorer([metric.rouge_type], use_stemmer=metric.stemmer, tokenizer=tokenizer)
-    field = {"f1": "fmeasure"}.get(metric.statistic, metric.statistic)
-    return [
-        float(getattr(scorer.score_multi(item.sample.targets, item.text)[metric.rouge_type], field))
-        if item.sample.targets
-        else NO_TARGET
-        for item in items
-    ]
+    def values(self, items: Sequence[Any]) -> Sequence[Judged]:  # Any: Item
+        """One score an answer. Raises MissingExtra if rouge-score is not installed."""
+        try:
+            from rouge_score.rouge_scorer import RougeScorer
+        except ImportError as error:
+            raise MissingExtra(
+                "rouge-score", extra="rouge", needed_for=f"{self.name} with impl: reference"
+            ) from error
+        tokenizer = (
+            None if self.tokenizer == "ascii" else _NamedTokenizer(self.tokenizer, self.stemmer)
+        )
+        scorer = RougeScorer([self.rouge_type], use_stemmer=self.stemmer, tokenizer=tokenizer)
+        field = {"f1": "fmeasure"}.get(self.statistic, self.statistic)
+        return [
+            float(
+                getattr(scorer.score_multi(item.sample.targets, item.text)[self.rouge_type], field)
+            )
+            if item.sample.targets
+            else NO_TARGET
+            for item in items
+        ]
+
+
+class ReferenceRouge1(_ByRougeScore, Rouge1):
+    """ROUGE-1 by rouge-score."""
+
+
+class ReferenceRouge2(_ByRougeScore, Rouge2):
+    """ROUGE-2 by rouge-score."""
+
+
+class ReferenceRougeL(_ByRougeScore, RougeL):
+    """ROUGE-L by rouge-score."""
+
+
+class ReferenceRougeLsum(_ByRougeScore, RougeLsum):
+    """ROUGE-Lsum by rouge-score."""

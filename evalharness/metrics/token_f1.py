@@ -28,28 +28,28 @@ from evalharness.text.codes import CodeTable, TooManyTokens, squad_table
 _NO_ANSWER_HINT: Final = Unscored(
     reason="the sample has no reference answer; if that means unanswerable, say variant: v2"
 )
-_ABSENT: Final = {"v1": _NO_ANSWER_HINT, "v2": None, "coqa": NO_TARGET}
+ABSENT: Final = {"v1": _NO_ANSWER_HINT, "v2": None, "coqa": NO_TARGET}
 """Variant -> what is said of a sample without references."""
 
 Encoded: TypeAlias = tuple[int, str, list[str]]
 """An item's place in the batch, its answer's codes, and those of the references that count."""
 
 
-class _SquadMetric(MeanMetric):
+class SquadMetric(MeanMetric):
     """What exact match and F1 share: the references that count, and how several are combined.
 
     variant: `v1` (default), `v2` or `coqa`.  Raises ValueError for anything else.
     """
 
     def __init__(self, *, variant: str = "v1") -> None:
-        self.variant = choice("variant", variant, tuple(_ABSENT))
+        self.variant = choice("variant", variant, tuple(ABSENT))
         super().__init__(f"squad_{self.variant}" if self.variant != "coqa" else "coqa")
 
     def values(self, items: Sequence[Any]) -> Sequence[Judged]:  # Any: Item
         """One score an answer."""
         table = squad_table()
         judged: list[Judged] = [0.0] * len(items)
-        for run in runs(items, judged, absent=_ABSENT[self.variant]):
+        for run in runs(items, judged, absent=ABSENT[self.variant]):
             table.begin()
             try:
                 self.score(self.encoded(run, items, table, judged), judged)
@@ -95,7 +95,7 @@ class _SquadMetric(MeanMetric):
         return leave_one_out(scores)
 
 
-class SquadExactMatch(_SquadMetric):
+class SquadExactMatch(SquadMetric):
     """Exact match after SQuAD's normalisation.
 
     >>> from evalharness.testing import score_texts
@@ -120,7 +120,7 @@ class SquadExactMatch(_SquadMetric):
                 judged[index] = 1.0 if answer in references else 0.0
 
 
-class TokenF1(_SquadMetric):
+class TokenF1(SquadMetric):
     """F1 over the words shared with the best reference.
 
     >>> from evalharness.testing import score_texts

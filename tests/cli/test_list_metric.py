@@ -16,6 +16,7 @@ def test_a_metric_tells_its_options_and_their_defaults(commands):
     assert out.startswith("rouge_l: ROUGE-L: the longest common subsequence of words")
     assert '  tokenizer  "ascii"\n' in out
     assert "  stemmer    false\n" in out
+    assert '  impl       "own"\n' in out
 
 
 def test_an_option_without_a_default_is_required(commands):

@@ -12,7 +12,7 @@ import pytest
 
 import evalharness.metrics
 import evalharness.text
-from evalharness.catalog import ENCODER_METRICS, METRICS, load, make_metric
+from evalharness.catalog import ENCODER_METRICS, METRICS, REFERENCES, load, make_metric
 
 REQUIRED = {
     "json_schema": {"schema": {"type": "object"}},
@@ -48,11 +48,13 @@ def test_a_metrics_page_names_every_option_and_the_signature(name, pages):
     text = (pages / f"{name}.md").read_text(encoding="utf-8")
     metric = make_metric(name, REQUIRED.get(name, {}))
     assert f"Signature: `{metric.signature}`" in text
-    options = [
+    options = {
         parameter.name
-        for parameter in inspect.signature(load(name, "metric", METRICS)).parameters.values()
+        for table in (METRICS, REFERENCES)
+        if name in table
+        for parameter in inspect.signature(load(name, "metric", table)).parameters.values()
         if parameter.kind is not parameter.VAR_POSITIONAL
-    ]
+    } | ({"impl"} if name in REFERENCES else set())
     listed = [line.split("`")[1] for line in text.split("\n") if line.startswith("| `")]
     assert sorted(options) == sorted(listed)
 
