@@ -7,12 +7,16 @@ unscored, and `error_rate` counts it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from evalharness.contracts import MetricKind, Scale
 from evalharness.metrics.base import Judged, OutcomeMetric, QuantileMetric
-from evalharness.records import Asked, Completion, Failed, Unscored
+from evalharness.records import Asked, Completion, Failed, Sample, Unscored
+
+if TYPE_CHECKING:
+    from evalharness.contracts import Array
 
 _NO_LATENCY: Final = Unscored(reason="the answer's latency is not recorded")
 _NO_TTFT: Final = Unscored(reason="the time to the first token is not recorded")
@@ -129,9 +133,21 @@ def ttft_s(completion: Completion) -> Judged:
 
 
 class _Amount(OutcomeMetric):
-    """A mean of what answers took: time, money, tokens; unbounded above."""
+    """A mean of what answers took: time, money, tokens.
 
-    range: tuple[float | None, float | None] = (0.0, None)
+    most: what takes longer, or more, counts as that much: a deadline, a limit of tokens.  A ratio
+    of such means has a bound on what no sample has shown; without it one is assumed.
+    """
+
+    def __init__(self, *, most: float | None = None) -> None:
+        if most is not None and not (isinstance(most, (int, float)) and 0.0 < most < math.inf):
+            raise ValueError(f"most must be a number above 0; got {most!r}")
+        super().__init__(*(() if most is None else (f"most:{most:g}",)))
+        self.range = (0.0, None if most is None else float(most))
+
+    def bounds(self, samples: Sequence[Sample]) -> tuple[Array, Array] | None:  # noqa: ARG002
+        """None: a failure took no known time; `error_rate` counts it."""
+        return None
 
     def amount(self, completion: Completion) -> Judged:
         """What one answer took."""
@@ -141,7 +157,9 @@ class _Amount(OutcomeMetric):
         """What an answer took; unscored for a failure."""
         if isinstance(asked.outcome, Failed):
             return failed(asked.outcome)
-        return self.amount(asked.outcome.completion)
+        amount = self.amount(asked.outcome.completion)
+        most = self.range[1]
+        return amount if most is None or isinstance(amount, Unscored) else min(amount, most)
 
 
 class LatencyMean(_Amount):

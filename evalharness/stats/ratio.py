@@ -7,9 +7,10 @@ Sources: Fieller (1954); Hall (1992) for skewness; Deng, Knoblich & Lu (2018) fo
 
 A ratio r is judged by the mean of candidate - r * baseline, which is zero at the truth.  That keeps
 the pairing and needs no logarithms of noisy means.  As in `mean`, the most cautious of t, Hall's t
-and the unseen decides; for costs without an upper limit the unseen unit is taken to cost
-UNSEEN_FACTOR times the mean, for seconds UNSEEN_STALL times: a candidate that stalls on 2 % of its
-calls shows no stall in one of three samples of 50, and then no interval of the data alone knows.
+and the unseen decides: a candidate that stalls on 2 % of its calls shows no stall in one of three
+samples of 50, and then no interval of the data alone knows.  Where the most that a unit can take is
+declared (`most`: a deadline, a limit of tokens), an unseen unit takes that; where it is not, it is
+taken to cost UNSEEN_FACTOR times the mean, for seconds UNSEEN_STALL times.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy as np
 from evalharness.errors import TooFewSamples
 from evalharness.stats.hall import hall_t
 from evalharness.stats.inference import Interval, check_alpha, require, two_sided
-from evalharness.stats.mean import FEW_CLUSTERS, MeanEffect, mean_effect
+from evalharness.stats.mean import MeanEffect, cluster_penalty, mean_effect
 from evalharness.stats.moments import (
     Array,
     Codes,
@@ -40,9 +41,8 @@ from evalharness.stats.unseen import unseen_p
 UNSEEN_FACTOR: Final = 10.0
 """What one unseen unit may cost, in means: an answer that runs on to its token limit."""
 UNSEEN_STALL: Final = 20.0
-"""How long one unseen call may take, in means: a stall.  With it the false READY of a candidate
-that alone stalls (0.5-10 % of calls, 5-20 times as long, n = 20..500) is at most 4.2 %, where 4
-means gave up to 61 %; stalls of 30 means still reach 10 % at n = 200..500."""
+"""How long one unseen call may take, in means: a stall.  Longer stalls than that may go unseen (of
+30 means in up to 10 % of the cases at a nominal 5): declare the most that a call can take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class RatioOfMeans:
 
     means, second, third: moments of the cluster totals of (candidate, baseline): the two means,
     (var c, cov, var b), and the third central moments (ccc, ccb, cbb, bbb).
-    unseen: what a unit that was not seen may cost, in means.
+    extremes: what a unit that was not seen may take, of the candidate and of the baseline, in
+    their own units.
     """
 
     means: tuple[float, float]
@@ -60,7 +61,7 @@ class RatioOfMeans:
     n: int
     n_clusters: int
     clustered: bool
-    unseen: float = UNSEEN_FACTOR
+    extremes: tuple[float, float]
 
     @property
     def value(self) -> float:
@@ -116,8 +117,8 @@ class RatioOfMeans:
             return 0.0
         p = self._p_spread(theta)[0]
         if theta > 0.0 and self.value > 0.0:
-            inverse = 1.0 / self.value
-            p = max(p, unseen_p(inverse, 1.0 / theta, self.unseen * inverse, n=self.n_clusters))
+            inverse, most = 1.0 / self.value, self.extremes[1] / self.means[0]
+            p = max(p, unseen_p(inverse, 1.0 / theta, most, n=self.n_clusters))
         return min(1.0, self._penalty * p) if theta < self.value else 1.0
 
     def p_less(self, theta: float) -> float:
@@ -126,8 +127,8 @@ class RatioOfMeans:
             return 1.0
         p = self._p_spread(theta)[1]
         if self.value > 0.0:
-            extreme = self.unseen * self.value
-            p = max(p, unseen_p(self.value, theta, extreme, n=self.n_clusters))
+            most = self.extremes[0] / self.means[1]
+            p = max(p, unseen_p(self.value, theta, most, n=self.n_clusters))
         return min(1.0, self._penalty * p)
 
     def p_different(self, theta: float) -> float:
@@ -137,7 +138,7 @@ class RatioOfMeans:
 
     @property
     def _penalty(self) -> float:
-        return 2.0 if self.clustered and self.n_clusters < FEW_CLUSTERS else 1.0
+        return cluster_penalty(self.n_clusters) if self.clustered else 1.0
 
     def _p_spread(self, r: float) -> tuple[float, float]:
         """P-values of (ratio <= r, ratio >= r) from the mean of candidate - r baseline."""
@@ -166,22 +167,29 @@ def ratio_effect(
     *,
     clusters: Codes | None = None,
     unseen: float = UNSEEN_FACTOR,
+    most: float | None = None,
 ) -> RatioOfMeans:
     """Mean(candidate) / mean(baseline) over the same samples, as an Effect.
 
     candidate, baseline: costs, seconds or tokens [n], not negative.
     clusters: codes 0..G-1 [n] of samples that are not independent.
+    most: the most that one unit can take (a deadline, a token limit), where that is known; else
     unseen: what a unit that was not seen may cost, in means; UNSEEN_STALL for seconds.
-    Raises TooFewSamples below 2 pairs, on negative values, and where the baseline is all 0.
+    Raises TooFewSamples below 2 pairs, on negative values, and where the baseline is all 0;
+    ValueError for a value above `most`.
 
     >>> ratio_effect([1.0] * 200, [10.0] * 200).bounds(0.05).rounded(4)
     (0.0882, 0.1134)
+    >>> ratio_effect([1.0] * 200, [10.0] * 200, most=20.0).bounds(0.05).rounded(4)
+    (0.0985, 0.1282)
     """
     pair = np.column_stack(
         [as_values(candidate, what="candidate"), as_values(baseline, what="baseline")]
     )
     if (pair < 0.0).any():
         raise TooFewSamples("a ratio of means needs values of at least 0, and some are negative")
+    if most is not None and (pair > most).any():
+        raise ValueError(f"values of at most {most:g} were declared, got {pair.max():g}")
     n = len(pair)
     if clusters is not None and clusters_are_copies(pair, clusters):
         pair, clusters = pair[np.unique(clusters, return_index=True)[1]], None
@@ -191,7 +199,7 @@ def ratio_effect(
     if b <= 0.0:
         raise TooFewSamples("the baseline's mean is 0: no ratio to it exists")
     dc, db = totals[:, 0] - c, totals[:, 1] - b
-    df = len(totals) - 1.0
+    df, size = len(totals) - 1.0, len(pair) / len(totals)
     return RatioOfMeans(
         means=(c, b),
         second=(float(dc @ dc) / df, float(dc @ db) / df, float(db @ db) / df),
@@ -204,7 +212,7 @@ def ratio_effect(
         n=n,
         n_clusters=len(totals),
         clustered=clusters is not None,
-        unseen=unseen,
+        extremes=(unseen * c, unseen * b) if most is None else (most * size, most * size),
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.catalog import make_metric
+from evalharness.errors import SpecError
 from evalharness.metrics import base
 from evalharness.metrics.outcomes import REFUSAL_OPENINGS
 from evalharness.records import Usage
@@ -198,3 +199,25 @@ def test_bounds_follow_the_direction(direction, worst, best):
     metric.direction = direction
     low, high = metric.bounds([None, None])
     assert (low[:, 0].tolist(), high[:, 0].tolist()) == ([worst] * 2, [best] * 2)
+
+
+@pytest.mark.parametrize(
+    "name", ["latency_mean_s", "cost_usd", "prompt_tokens", "completion_tokens"]
+)
+def test_what_takes_more_than_the_declared_most_counts_as_that(name, asked):
+    metric = make_metric(name, {"most": 3})
+    slow = asked(latency_s=9.0, cost_usd=9.0, usage=Usage(prompt_tokens=9, completion_tokens=9))
+    quick = asked(latency_s=2.0, cost_usd=2.0, usage=Usage(prompt_tokens=2, completion_tokens=2))
+    assert metric.measure([slow, quick, asked(failed="timeout")]).rows_nk[:, 0].tolist() == [
+        3,
+        2,
+        0,
+    ]
+    assert (metric.range, metric.signature) == ((0.0, 3.0), f"{name}|most:3|v1")
+    assert metric.bounds([slow.sample]) is None  # a failure is no answer of three seconds
+
+
+@pytest.mark.parametrize("most", [0, -1, math.inf, "3"])
+def test_a_most_that_is_no_positive_number_is_refused(most):
+    with pytest.raises(SpecError, match="most must be a number above 0"):
+        make_metric("latency_mean_s", {"most": most})

@@ -13,6 +13,7 @@ from scipy import stats as scipy_stats
 from evalharness.errors import TooFewSamples
 from evalharness.stats import intervals, quantile, ratio
 from evalharness.stats.mean import mean_effect
+from evalharness.stats.unseen import unseen_share
 
 
 def generator(seed=7):
@@ -290,3 +291,26 @@ def test_a_quantile_needs_a_share_between_zero_and_one():
         quantile.quantile_value([1.0, 2.0], 1.0)
     with pytest.raises(TooFewSamples):
         quantile.quantile_value([], 0.5)
+
+
+def test_a_declared_most_bounds_what_was_not_seen():
+    tight = ratio.ratio_effect([1.0] * 200, [10.0] * 200, most=11.0).bounds(0.05)
+    loose = ratio.ratio_effect([1.0] * 200, [10.0] * 200, most=110.0).bounds(0.05)
+    share = unseen_share(200, 0.05)
+    assert tight.upper == pytest.approx(0.1 + share * 1.0)
+    assert loose.upper == pytest.approx(0.1 + share * 10.9)
+    assert 1.0 / tight.lower == pytest.approx(10.0 + share * 1.0)  # the baseline's mean is 10 of 11
+
+
+def test_a_value_above_the_declared_most_is_refused():
+    with pytest.raises(ValueError, match="at most 5 were declared, got 6"):
+        ratio.ratio_effect([6.0, 1.0], [1.0, 1.0], most=5.0)
+
+
+@given(st.integers(2, 60), st.integers(0, 1000))
+def test_swapping_the_arms_mirrors_a_ratio_with_a_declared_most(n, seed):
+    first, second = np.random.default_rng(seed).uniform(0.5, 4.0, (2, n))
+    ours = ratio.ratio_effect(first, second, most=5.0)
+    theirs = ratio.ratio_effect(second, first, most=5.0)
+    for theta in (0.3, 0.9, 1.4, 3.0):
+        assert ours.p_less(theta) == pytest.approx(theirs.p_greater(1.0 / theta), abs=1e-9)

@@ -71,8 +71,9 @@ def _pair_codes(columns: MetricColumns, rows: PairedRows) -> Codes | None:
 
 
 def means(rows_pk: Array) -> Array:
-    """Each row's own value, for kinds whose rows are (value, weight)."""
-    return rows_pk[:, 0] / rows_pk[:, 1]
+    """Each row's own value, for kinds whose rows are (value, weight); a view where all weigh 1."""
+    values, weights = rows_pk[:, 0], rows_pk[:, 1]
+    return values if (weights == 1.0).all() else values / weights
 
 
 def _are_marks(*rows: Array) -> bool:
@@ -124,6 +125,7 @@ def ratio(columns: MetricColumns, rows: PairedRows, seed: int) -> Effect:
             means(rows.baseline_pk),
             clusters=codes,
             unseen=UNSEEN_STALL if columns.scale == "seconds" else UNSEEN_FACTOR,
+            most=columns.high,
         )
     if columns.kind in WEIGHTED_KINDS:
         return _weighted(columns, rows, codes, seed, form="ratio")

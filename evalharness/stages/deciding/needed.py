@@ -104,8 +104,8 @@ def _total(
         least = -measured.bounded
         return n_bounded_mean(distance, spread, low=least, alpha=alpha, power=aimed)
     if isinstance(effect, RatioOfMeans):
-        share = (math.exp(distance) - 1.0) / (effect.unseen - 1.0)
-        if share < 1.0:
+        share = (math.exp(distance) - 1.0) / (effect.extremes[0] / effect.means[0] - 1.0)
+        if 0.0 < share < 1.0:
             return max(plain, math.log(alpha) / math.log1p(-share))
     if measured.form == "value" and measured.bounded is not None:
         z = normal_quantile(1.0 - alpha) + normal_quantile(power)

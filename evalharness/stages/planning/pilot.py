@@ -7,12 +7,12 @@ Depends on: store.marks, pairing, score (the suite's metrics).
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.spec.suite import Suite
 from evalharness.stages.pairing import Pairing, pair
-from evalharness.stages.planning.power import Assumed
 from evalharness.stages.score import columns_of, suite_metrics
 from evalharness.store.marks import MarkHeader, MarkTable, MetricColumns, MetricTable, read_marks
 from evalharness.store.runs import list_runs
@@ -25,6 +25,34 @@ if TYPE_CHECKING:
 SPREAD = 0.4
 """Assumed coefficient of variation of what is neither right/wrong nor bounded (tokens, seconds)."""
 ERROR_RATE = 0.005
+AMOUNTS = frozenset({"usd", "seconds", "tokens"})
+MOST_IN_MEANS = 10.0
+"""Assumed height of a declared maximum of seconds, tokens or money, in means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """A pilot that was never run: baseline rate and how closely the arms' answers go together.
+
+    rate: of right answers.  phi: correlation of the two arms' correctness.
+    gain: of a better candidate, for the second power figure.
+    """
+
+    rate: float = 0.75
+    phi: float = 0.5
+    gain: float = 0.05
+
+    def words(self) -> str:
+        """For people."""
+        return f"assumed: {self.rate:.0%} right answers, correlation {self.phi:g} between the arms"
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """Pairs to plan with, and what they rest on."""
+
+    pairing: Pairing
+    basis: str
 
 
 def earlier_runs(suite: Suite, out: Path, baseline: str, candidate: str) -> Pairing | None:
@@ -62,7 +90,7 @@ def _values(
         return (rng.random(n) < ERROR_RATE).astype(float), (rng.random(n) < ERROR_RATE).astype(
             float
         )
-    if metric.low is not None and metric.high is not None:
+    if metric.low is not None and metric.high is not None and metric.scale not in AMOUNTS:
         same = rng.random(n) < assumed.phi
         first = (rng.random(n) < assumed.rate).astype(float)
         fresh = (rng.random(n) < assumed.rate).astype(float)
@@ -70,8 +98,11 @@ def _values(
         width = metric.high - metric.low
         return metric.low + width * first, metric.low + width * second
     shared = rng.normal(size=n) * SPREAD
-    first = np.exp(shared + SPREAD / 2 * rng.normal(size=n))
-    return first, np.exp(shared + SPREAD / 2 * rng.normal(size=n))
+    first, second = (np.exp(shared + SPREAD / 2 * rng.normal(size=n)) for _ in range(2))
+    if metric.high is None:
+        return first, second
+    scale = metric.high / MOST_IN_MEANS
+    return np.minimum(scale * first, metric.high), np.minimum(scale * second, metric.high)
 
 
 def _table(metric: MetricColumns, values: Array) -> MetricTable:
@@ -94,10 +125,10 @@ def _marks(metrics: dict[str, MetricTable], n: int) -> MarkTable:
     return MarkTable(
         path=Path("assumed"),
         header=MarkHeader(metrics=tuple(table.columns for table in metrics.values())),
-        unit_n=units,
-        sample_n=units,
-        sha_n=units,
-        cluster_n=units,
+        units=units,
+        samples=units,
+        shas=units,
+        clusters=units,
         failed_n=nothing,
         unparsed_n=nothing,
         live_n=~nothing,
