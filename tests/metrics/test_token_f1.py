@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import string
@@ -100,6 +101,40 @@ def assert_official(item, variant, *, seed, count):
 @pytest.mark.parametrize("variant", ["v1", "v2", "coqa"])
 def test_batches_score_as_the_official_rules_to_the_last_bit(item, variant):
     assert_official(item, variant, seed=1, count=1_000)
+
+
+OFFICIAL = {"v1": "evaluate-v1.1.py", "v2": "evaluate-v2.0.py", "coqa": "evaluate-v1.0.py"}
+SCRIPTS = "EVALHARNESS_OFFICIAL_SCRIPTS"
+STRANGE = [
+    *WORDS,
+    *("Ⅷ", "ǅ", "ß", "ſ", "\u0130stanbul", "e\u0301", "\u200b", "\ufeff", "“the”", "the’s", "a–b"),
+    *("\x1c", "\x85", "\u2028", "\u00a0", "\x7f", "\ud800", "\udfff", "a\x00the", "an\x1cox"),
+    *("$5", "1,000", "_the_", "the_", "THE", "An", "a.", "नमस्ते", "🙂"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["v1", "v2", "coqa"])
+def test_a_hundred_thousand_answers_score_as_the_official_script_itself(item, variant):
+    """Run with the folder of the three scripts, as their authors publish them, in SCRIPTS."""
+    if SCRIPTS not in os.environ:
+        pytest.skip(f"{SCRIPTS} names no folder with the official scripts")
+    script = os.path.join(os.environ[SCRIPTS], OFFICIAL[variant])
+    rng = random.Random(7)
+
+    def text():
+        words = rng.choices(STRANGE, k=rng.choice([0, 1, 2, 3, 6, 12, 400 // rng.randint(1, 400)]))
+        return rng.choice([" ", " ", ""]).join(words)
+
+    pairs = [(text(), [text() for _ in range(rng.choice([1, 1, 2, 3]))]) for _ in range(100_000)]
+    pairs = [(targets[-1] if rng.random() < 0.2 else one, targets) for one, targets in pairs]
+    for start in range(0, len(pairs), 500):
+        items = [item(*pair) for pair in pairs[start : start + 500]]
+        for name in ("squad_em", "f1"):
+            own = make_metric(name, {"variant": variant}).measure(items).rows_nk
+            options = {"variant": variant, "impl": "reference", "script": script}
+            theirs = make_metric(name, options).measure(items).rows_nk
+            assert own.tolist() == theirs.tolist()
 
 
 @pytest.mark.slow
