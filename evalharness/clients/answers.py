@@ -9,8 +9,9 @@ an empty answer would turn a provider's fault into a model's.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
+
+import msgspec
 
 from evalharness.clients.calls import CallFacts, permanent, transient
 from evalharness.clients.logprobs import read_logprobs
@@ -37,8 +38,7 @@ BYTES_PER_TOKEN: Final = 4
 """A rough English average, used only where a server gives no usage; marked as estimated."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What one response says, whatever the route and the transport."""
 
     text: str
@@ -81,8 +81,7 @@ def read_answer(body: Any, status: int) -> Answer:  # Any: parsed JSON
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """The pieces of one choice, read whole or put together from a stream."""
 
     content: str | None
@@ -209,15 +208,15 @@ def read_usage(body: Any) -> Usage | None:
 def detail_count(usage: JsonObject, group: str, name: str) -> int:
     """A count that stands in a group or, with some servers, beside it; 0 where there is none."""
     details = usage.get(group)
-    for place in (details, usage):
-        if isinstance(place, dict) and is_count(place.get(name)):
-            return int(place[name])
-    return 0
+    found = details.get(name) if isinstance(details, dict) else None
+    if not is_count(found):
+        found = usage.get(name)
+    return found if is_count(found) else 0
 
 
 def is_count(value: Any) -> TypeGuard[int]:
     """Whether a value is a whole number that can be a count of tokens."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return type(value) is int and value >= 0  # a bool is an int, and no count
 
 
 def usage_or_estimate(answer: Answer, request: Request) -> Usage:

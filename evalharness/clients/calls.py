@@ -6,8 +6,9 @@ Depends on: errors, records.  Knows nothing of any transport.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from evalharness.errors import ClientError, Fatal, Permanent, Transient
 from evalharness.records import FailureKind, Usage
@@ -15,8 +16,7 @@ from evalharness.records import FailureKind, Usage
 MAX_DETAIL_CHARS = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallFacts:
+class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a call that gave no answer.
 
     status: of the HTTP response, if one came.  billed: `no` for a refusal, `unknown` once a

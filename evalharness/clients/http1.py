@@ -13,8 +13,9 @@ import asyncio
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from evalharness.clients.calls import NOT_BILLED, CallFacts, fatal, transient
 from evalharness.errors import ClientError
@@ -29,12 +30,14 @@ MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 KEEP_S: Final = 30.0
 """An idle connection older than this is not used again: the server may be about to close it."""
 
+LANDING_BYTES: Final = 128 * 1024
+"""Read at once at most."""
+
 UNTIL_CLOSE: Final = -1
 CHUNKED: Final = -2
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """The start of an answer; header names are in lower case."""
 
     status: int
@@ -44,8 +47,7 @@ class Head:
     """Of the body in bytes, or UNTIL_CLOSE or CHUNKED."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeLimits:
+class TimeLimits(msgspec.Struct, frozen=True):
     """Seconds until a connection stands, until the first byte, and between two pieces."""
 
     connect_s: float
@@ -59,17 +61,15 @@ def parse_head(block: bytes) -> Head:
     >>> parse_head(b"HTTP/1.1 200 OK\r\nContent-Length: 5").length
     5
     """
-    first, *lines = block.split(b"\r\n")
-    version, _, rest = first.partition(b" ")
-    if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
-        raise ValueError(f"not HTTP: {first[:40]!r}")
+    if not block.startswith(b"HTTP/1.") or not block[9:12].isdigit():
+        raise ValueError(f"not HTTP: {block[:40]!r}")
     headers = {}
-    for line in lines:
-        name, colon, value = line.partition(b":")
+    for line in block.decode("latin-1").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
         if not colon:
             raise ValueError(f"a header without a colon: {line[:40]!r}")
-        headers[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
-    status = int(rest[:3])
+        headers[name.lower()] = value.strip(" \t")
+    status = int(block[9:12])
     length = UNTIL_CLOSE
     if "chunked" in headers.get("transfer-encoding", "").lower():
         length = CHUNKED
@@ -80,29 +80,35 @@ def parse_head(block: bytes) -> Head:
     elif status in (204, 304) or status < 200:
         length = 0
     said = headers.get("connection", "").lower()
-    keep = "close" not in said and (version == b"HTTP/1.1" or "keep-alive" in said)
+    keep = "close" not in said and (block.startswith(b"HTTP/1.1") or "keep-alive" in said)
     return Head(status, headers, keep, length)
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection; one exchange at a time, begun by `send`.
 
+    landing: where the loop puts the bytes that come, shared by the connections of one loop: they
+    are taken from it before anything else can come.  A loop that makes an object for each read
+    spends a third more CPU on an exchange.
     Pieces of the body are collected until somebody asks for them.  An exchange that is not read to
     its end leaves the connection closed.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, landing: memoryview) -> None:
+        self._landing = landing
         self.closed = False
         self.idle_since = 0.0
         self._loop = loop
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._wants_all = False
+        self._buffer = bytearray()
         self._begin(TimeLimits(0.0, 0.0, 0.0))
+        self._done = True
 
     def _begin(self, limits: TimeLimits) -> None:
         self._limits = limits
-        self._buffer = bytearray()
         self._head: Head | None = None
         self._pieces: list[bytes] = []
         self._size = 0
@@ -117,7 +123,7 @@ class Connection(asyncio.Protocol):
     def send(self, data: bytes, limits: TimeLimits) -> None:
         """Begin an exchange."""
         self._begin(limits)
-        self._timer = self._loop.call_at(self._began_at + limits.first_s, self._look_at_time)
+        self._watch()
         if self._transport is None or self.closed:
             self._fail(transient("connection", "the connection was closed", NOT_BILLED))
             return
@@ -131,10 +137,19 @@ class Connection(asyncio.Protocol):
 
     async def body(self) -> bytes:
         """The whole body; the exchange is over."""
-        while not self._done:
-            await self._more()
+        self._wants_all = True
+        try:
+            while not self._done:
+                await self._more()
+        finally:
+            self._wants_all = False
         pieces, self._pieces = self._pieces, []
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def whole(self) -> tuple[Head, bytes]:
+        """Head and body; the exchange is over."""
+        body = await self.body()
+        return await self.head(), body
 
     async def piece(self) -> bytes:
         """The bytes that have come since the last call; empty at the end of the body."""
@@ -169,7 +184,7 @@ class Connection(asyncio.Protocol):
             await self._waiter
         finally:
             self._waiter = None
-        if self._failed is not None and not self._pieces:
+        if self._failed is not None and (self._wants_all or not self._pieces):
             raise self._failed
 
     # --- what the loop does ---
@@ -179,7 +194,15 @@ class Connection(asyncio.Protocol):
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # the loop's signature
+        """Where the next bytes are to be put."""
+        return self._landing
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take the bytes that have come."""
+        self.take(bytes(self._landing[:nbytes]))
+
+    def take(self, data: bytes) -> None:
         """Take bytes of the answer."""
         self._alive_at = self._loop.time()
         if self._done or self._failed is not None:
@@ -189,6 +212,8 @@ class Connection(asyncio.Protocol):
         try:
             if self._head is not None or self._take_head():
                 self._take_body()
+            if not self._done:
+                self._watch()
         except ValueError as error:
             self._fail(transient("malformed", str(error), self._facts()))
         except zlib.error as error:
@@ -199,7 +224,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side has gone."""
         self.closed = True
-        if self._done or self._failed is not None or self._timer is None:
+        self._stop_timer()
+        if self._done or self._failed is not None:
             return
         if self._head is not None and self._head.length == UNTIL_CLOSE and exc is None:
             self._finish()
@@ -240,8 +266,6 @@ class Connection(asyncio.Protocol):
             piece = bytes(self._buffer[: self._left])
             del self._buffer[: len(piece)]
             self._left -= len(piece)
-            if self._left == 0:
-                self._stop_timer()
             self._keep(piece)
             if self._left == 0:
                 self._finish()
@@ -272,11 +296,6 @@ class Connection(asyncio.Protocol):
     def _keep(self, piece: bytes) -> None:
         if self._unzip is not None and piece:
             piece = self._unzip(piece)
-        if self._size == 0 and self._timer is not None:
-            self._timer.cancel()  # from here on the time between pieces counts
-            self._timer = self._loop.call_at(
-                self._alive_at + self._limits.idle_s, self._look_at_time
-            )
         self._size += len(piece)
         if self._size > MAX_BODY_BYTES:
             raise ValueError(f"an answer of more than {MAX_BODY_BYTES} bytes")
@@ -285,7 +304,6 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         self._done = True
-        self._stop_timer()
         if self._buffer:
             self.abort()  # more than was announced
 
@@ -297,20 +315,40 @@ class Connection(asyncio.Protocol):
         return CallFacts(status=None if self._head is None else self._head.status)
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """Let the caller go on: at the end if it wants all, else with whatever has come."""
+        waiter = self._waiter
+        over = self._done or self._failed is not None
+        if waiter is not None and not waiter.done() and (over or not self._wants_all):
+            waiter.set_result(None)
+
+    def _due(self) -> float:
+        """When the exchange has taken too long if nothing more comes."""
+        if self._size == 0:
+            return self._began_at + self._limits.first_s
+        return self._alive_at + self._limits.idle_s
+
+    def _watch(self) -> None:
+        """Look at the time no later than the exchange is due.
+
+        One timer goes from exchange to exchange: what is on time never touches it.
+        """
+        due = self._due()
+        if self._timer is None or self._timer.when() > due:
+            self._stop_timer()
+            self._timer = self._loop.call_at(due, self._look_at_time)
 
     def _look_at_time(self) -> None:
         """Fail the exchange if nothing has come for too long; else look again when it may be."""
-        limits = self._limits
-        if self._size == 0:
-            due, said = self._began_at + limits.first_s, f"no answer within {limits.first_s:g} s"
-        else:
-            due = self._alive_at + limits.idle_s
-            said = f"nothing more of the answer within {limits.idle_s:g} s"
-        if self._loop.time() < due:
-            self._timer = self._loop.call_at(due, self._look_at_time)
+        self._timer = None
+        if self._done or self._failed is not None:
             return
+        if self._loop.time() < self._due():
+            self._watch()
+            return
+        if self._size == 0:
+            said = f"no answer within {self._limits.first_s:g} s"
+        else:
+            said = f"nothing more of the answer within {self._limits.idle_s:g} s"
         self._fail(transient("timeout", said, self._facts()))
         self._wake()
 
@@ -334,6 +372,7 @@ class ConnectionPool:
         self._tls = tls
         self._limits = limits
         self._idle: list[Connection] = []
+        self._landing = memoryview(bytearray(LANDING_BYTES))
 
     async def acquire(self) -> Connection:
         """A connection that stands, an idle one or a new one.
@@ -341,6 +380,10 @@ class ConnectionPool:
         Raises Transient(connection) where the server cannot be reached, Fatal where its
         certificate is not accepted.
         """
+        return self.take() or await self._open(asyncio.get_running_loop())
+
+    def take(self) -> Connection | None:
+        """An idle connection that may be used again; None where there is none."""
         loop = asyncio.get_running_loop()
         now = time.monotonic()
         while self._idle:
@@ -348,7 +391,7 @@ class ConnectionPool:
             if found.usable_in(loop) and now - found.idle_since < KEEP_S:
                 return found
             found.abort()
-        return await self._open(loop)
+        return None
 
     def release(self, connection: Connection) -> None:
         """Keep a connection for the next exchange, or close one that cannot be used again."""
@@ -368,7 +411,7 @@ class ConnectionPool:
         try:
             async with asyncio.timeout(self._limits.connect_s):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(loop),
+                    lambda: Connection(loop, self._landing),
                     self._host,
                     self._port,
                     ssl=self._tls,

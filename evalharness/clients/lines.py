@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
+
+import msgspec
 
 from evalharness.clients.addresses import proxy_for
 from evalharness.clients.calls import transient
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """A whole answer; header names are in lower case or looked up without regard to case."""
 
     status: int
@@ -91,7 +91,7 @@ class DirectLine:
         parts = urlsplit(endpoint.address.root)
         self._base = parts.path
         self._query = endpoint.address.query
-        self._headers = header_block(endpoint, settings, host=parts.netloc)
+        self._headers = header_block(endpoint, settings, host=parts.netloc).decode("ascii")
         self._limits = TimeLimits(
             settings.connect_timeout_s, settings.ttft_timeout_s, settings.idle_timeout_s
         )
@@ -103,11 +103,11 @@ class DirectLine:
     async def whole(self, method: str, path: str, body: bytes, key: str) -> Reply:
         """See Line."""
         pool = self._pool or self._open_pool()
-        connection = await pool.acquire()
+        connection = pool.take() or await pool.acquire()
         try:
             connection.send(self._request(method, path, body, key), self._limits)
-            head = await connection.head()
-            return Reply(head.status, head.headers, await connection.body())
+            head, content = await connection.whole()
+            return Reply(head.status, head.headers, content)
         finally:
             pool.release(connection)
 
@@ -130,10 +130,10 @@ class DirectLine:
             await asyncio.sleep(0)  # lets the transports say goodbye
 
     def _request(self, method: str, path: str, body: bytes, key: str) -> bytes:
-        named = f"Idempotency-Key: {key}\r\n" if key else ""
         target = f"{method} {self._base}{path}{self._query} HTTP/1.1\r\n"
+        named = f"Idempotency-Key: {key}\r\n" if key else ""
         length = f"Content-Length: {len(body)}\r\n\r\n" if method != "GET" else "\r\n"
-        return b"".join((target.encode(), self._headers, named.encode(), length.encode(), body))
+        return f"{target}{self._headers}{named}{length}".encode() + body
 
     def _open_pool(self) -> ConnectionPool:
         tls = None

@@ -1,7 +1,7 @@
 """One client for every server that speaks OpenAI's protocol.
 
 Reads: nothing.  Gives: open_openai, OpenAIClient (a Client).
-Depends on: lines, payloads, answers, streams, refusals, addresses, settings.
+Depends on: lines, payloads, answers, streams, refusals, addresses, moments, settings.
 One call, one request: no loop, no retry, no queue.  Why no SDK: docs/decisions/004.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import msgspec
 import orjson
 
 from evalharness.clients.addresses import normalise_base_url
@@ -20,6 +20,7 @@ from evalharness.clients.answers import Answer, read_answer, usage_or_estimate
 from evalharness.clients.calls import CallFacts, TransientCall, fatal, transient
 from evalharness.clients.lines import Reply, Streamed, open_line
 from evalharness.clients.logprobs import continuation_part, scored_prompt
+from evalharness.clients.moments import utc_text
 from evalharness.clients.payloads import Dialect, encode_request, encode_score
 from evalharness.clients.refusals import error_in_answer, refusal
 from evalharness.clients.settings import (
@@ -272,7 +273,7 @@ class OpenAIClient:
 def with_ttft(error: ClientError, timing: Timing) -> ClientError:
     """The error of a stream, with the time of the first token where one had come."""
     if timing.spoke is not None and isinstance(error, TransientCall):
-        error.facts = replace(error.facts, ttft_s=timing.spoke - timing.sent)
+        error.facts = msgspec.structs.replace(error.facts, ttft_s=timing.spoke - timing.sent)
     return error
 
 
@@ -280,13 +281,6 @@ def scored_completion(
     completion: Completion, continuation: str, found: tuple[Any, ...]
 ) -> Completion:
     """The completion of a `score` request: the continuation and its tokens' log-probabilities."""
-    import msgspec
-
     return msgspec.structs.replace(
         completion, text=continuation, finish="stop", logprobs=found, prompt_logprobs=found
     )
-
-
-def utc_text(epoch_s: float) -> str:
-    """ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds")

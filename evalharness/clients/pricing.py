@@ -9,7 +9,6 @@ A price that is not known is None, never 0: a report then shows no cost at all.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -171,7 +170,8 @@ class PricedClient:
         except ClientError as error:
             facts = facts_of(error)
             if facts.usage is not None and hasattr(error, "facts"):
-                error.facts = replace(facts, cost_usd=cost_usd(facts.usage, self._price))
+                cost = cost_usd(facts.usage, self._price)
+                error.facts = msgspec.structs.replace(facts, cost_usd=cost)
             raise
         if completion.cost_usd is not None:
             return completion

@@ -1,7 +1,7 @@
 """Ask until there is an outcome: waits, deadlines, and a record of every attempt.
 
 Reads: a client.  Gives: Retrying, whose `ask` never raises for one sample's failure.
-Depends on: calls, limiter, settings, records, errors.
+Depends on: calls, deadlines, limiter, moments, settings, records, errors.
 Only Fatal (no request can succeed) and errors that are not a client's (a budget, a missing
 package) leave `ask`; everything else becomes `Failed` with its attempts.
 """
@@ -12,11 +12,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from evalharness.clients.calls import NO_FACTS, CallFacts, facts_of, fatal, shorten
+from evalharness.clients.deadlines import Deadlines
 from evalharness.clients.limiter import AdaptiveLimiter
+from evalharness.clients.moments import utc_text
 from evalharness.clients.settings import RetryPolicy
 from evalharness.errors import BudgetExceeded, ClientError, Fatal, HarnessError, Transient
 from evalharness.records import (
@@ -91,6 +92,7 @@ class Retrying:
         self._clock = pace.clock
         self._sleep = pace.sleep
         self._rng = rng
+        self._deadlines = Deadlines()
         self._reached = False
 
     async def ask(self, request: Request) -> Outcome:
@@ -118,10 +120,10 @@ class Retrying:
 
     async def _attempt(self, request: Request, tries: Tries) -> Completion | ClientError:
         ticket = await self.limiter.acquire()
-        started_at, started = utc_now(), self._clock()
+        started_at, started = utc_text(time.time()), self._clock()
         answer: Completion | ClientError
         try:
-            async with asyncio.timeout(tries.left_s):
+            with self._deadlines.within(tries.left_s):
                 answer = await self.client.complete(request)
         except TimeoutError:
             answer = Transient("no answer before the request's deadline", kind="timeout")
@@ -225,8 +227,3 @@ def bad_attempt(error: ClientError, started_at: str, latency_s: float, wait_s: f
 def kind_of(error: ClientError) -> FailureKind:
     """The error's kind; `unknown` for a word that the journal does not know."""
     return error.kind if error.kind in FAILURE_KINDS else "unknown"  # type: ignore[return-value]  # just checked
-
-
-def utc_now() -> str:
-    """ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -21,11 +21,16 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError(
-            f"cannot write '{path}': {error.strerror or error}",
-            where=str(path),
-            mend="free space or choose another folder with --out; what is written so far is kept",
-        ) from error
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> WriteError:
+    """What the operating system's refusal to write a path means to the user."""
+    return WriteError(
+        f"cannot write '{path}': {error.strerror or error}",
+        where=str(path),
+        mend="free space or choose another folder with --out; what is written so far is kept",
+    )
 
 
 def write_atomic(path: Path, content: bytes) -> None:

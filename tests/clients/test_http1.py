@@ -41,13 +41,13 @@ class Fed:
 
     def __init__(self):
         self.loop = asyncio.get_running_loop()
-        self.connection = Connection(self.loop)
+        self.connection = Connection(self.loop, memoryview(bytearray(1)))
         self.connection._begin(PATIENT)
         self.connection._timer = self.loop.call_later(60, lambda: None)
 
     def feed(self, *pieces):
         for piece in pieces:
-            self.connection.data_received(piece)
+            self.connection.take(piece)
 
     def end(self):
         self.connection.connection_lost(None)
