@@ -31,12 +31,11 @@ class Made:
     logprobs: tuple[TokenLogprob, ...] | None
 
 
-def render(weights: Weights, messages: Sequence[Message]) -> list[int]:
+def render(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     """The token ids of a conversation, ready for the model's turn.
 
-    With the tokenizer's chat template where it has one, else as plain text.
+    tokenizer: transformers' (Any).  With its chat template where it has one, else as plain text.
     """
-    tokenizer = weights.tokenizer
     if tokenizer.chat_template:
         turns = [{"role": turn.role, "content": turn.content or ""} for turn in messages]
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)

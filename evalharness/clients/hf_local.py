@@ -138,7 +138,7 @@ class HFClient:
                 requests
             )
         scoring = requests[0].kind == "score"
-        prompts = [render(weights, request.messages) for request in requests]
+        prompts = [render(weights.tokenizer, request.messages) for request in requests]
         wanted = [
             len(self._continuation(weights, request))
             if scoring

@@ -12,6 +12,7 @@ import pytest
 from evalharness.catalog import CLIENTS
 from evalharness.clients.openai_http import OPTIONS
 from evalharness.clients.settings import GENERAL_OPTIONS, ClientSettings, RetryPolicy
+from evalharness.clients.tinker import OPTIONS as TINKER_OPTIONS
 from evalharness.records import FAILURE_KINDS
 from evalharness.testing.emulator import Plan
 from evalharness.testing.emulator.faults import FAULTS
@@ -35,7 +36,7 @@ def test_every_provider_is_on_the_page(page):
 
 
 def test_every_option_is_on_the_page(page):
-    assert {*GENERAL_OPTIONS, *OPTIONS, "host"} == first_cells(
+    assert {*GENERAL_OPTIONS, *OPTIONS, *TINKER_OPTIONS, "host"} == first_cells(
         page, "Options of every provider over HTTP"
     )
 

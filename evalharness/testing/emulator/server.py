@@ -20,6 +20,7 @@ from evalharness.testing.emulator.jobs import Jobs
 from evalharness.testing.emulator.ledger import Ledger
 from evalharness.testing.emulator.plan import Plan
 from evalharness.testing.emulator.routes import handle_job
+from evalharness.testing.emulator.sampler import Samplers, handle_sampler
 from evalharness.testing.emulator.wire import Connections, HttpRequest, Wire, listen
 
 PRICES: Final = {"input": 0.5, "cachedInput": 0.25, "output": 1.5}
@@ -36,6 +37,7 @@ class Emulator:
     def __init__(self, plan: Plan | None = None) -> None:
         self.ledger = Ledger(plan or Plan())
         self.jobs = Jobs()
+        self.samplers = Samplers()
         self.connections = Connections()
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -66,6 +68,7 @@ class Emulator:
         """Start anew with a plan: all counts are zero."""
         self.ledger = Ledger(plan)
         self.jobs = Jobs()
+        self.samplers = Samplers()
 
     def state(self) -> JsonObject:
         """All counts since the plan was set."""
@@ -84,7 +87,9 @@ class Emulator:
             self.list_models(request, wire)
         elif path == "/v2/supported-models":
             self.list_prices(wire)
-        elif not handle_job(self.jobs, request, path, wire, self.ledger):
+        elif handle_job(self.jobs, request, path, wire, self.ledger):
+            return
+        elif not await handle_sampler(self.samplers, request, wire, self.ledger):
             wire.send_json(error(f"no route {request.method} {path}"), status=404)
 
     def take_plan(self, request: HttpRequest, wire: Wire) -> None:
