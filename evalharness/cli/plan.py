@@ -7,7 +7,7 @@ import click
 from evalharness.cli.options import DATA, JSON, LIMIT, OUT, SEED, Output, taking
 from evalharness.errors import UsageError
 from evalharness.stages.options import RunOptions
-from evalharness.stages.planning.power import Assumed
+from evalharness.stages.planning.pilot import Assumed
 
 
 @click.command(name="plan")
@@ -30,17 +30,19 @@ def command(
     options: RunOptions,
     output: Output,
 ) -> int:
-    """Plan a gate: requests, tokens, price ceiling, P(READY), the gate that binds, samples needed.
+    """Plan a gate: P(READY), samples by gate, the margins in reach, requests, tokens, price, time.
 
     Earlier runs of both arms below --out are the pilot; without them the power rests on --assume.
-    Nothing is asked.
+    Nothing is asked. The plan is written to OUT/plans, and a later gate says whether it kept to it.
     """
     from evalharness.spec.locate import find_suite
     from evalharness.spec.read import read_suite
     from evalharness.stages.planning.foresee import foresee
+    from evalharness.stages.planning.sealed import seal
 
     spec = read_suite(find_suite(suite))
     facts = foresee(spec, (baseline, candidate), options, parse_assumptions(assume))
+    sealed = seal(facts, options.out)
     if output.as_json:
         import msgspec
 
@@ -48,7 +50,7 @@ def command(
     else:
         from evalharness.report.plan_text import render_plan
 
-        click.echo(render_plan(facts))
+        click.echo(render_plan(facts, sealed=sealed))
     return 0
 
 

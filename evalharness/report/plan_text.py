@@ -7,36 +7,76 @@ Depends on: nothing; the records come from the stages.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from evalharness.stages.planning.power import ArmPlan, CalibrationRow, JudgePlan, PlanFacts
+from evalharness.stages.planning.facts import ArmPlan, CalibrationRow, JudgePlan, PlanFacts
 
 
-def render_plan(facts: PlanFacts) -> str:
-    """The plan, its answer first: how likely equal arms are to get READY, and what is missing."""
+def render_plan(facts: PlanFacts, *, sealed: Path | None = None) -> str:
+    """The plan, its answer first: how likely equal arms are to get READY, and what is missing.
+
+    sealed: the file that it was written to.
+    """
     lines = [
         (
-            f"P(READY | equal arms) = {facts.ready_if_equal:.0%} with {facts.n} samples"
+            f"P(READY | equal arms) = {facts.ready_if_equal:.0%} with {facts.n:,} samples"
             f" of {facts.suite}; the policy asks for {facts.power:.0%}"
         ),
         f"P(READY | better by {facts.better_by:g}) = {facts.ready_if_better:.0%}",
         f"  basis    {facts.basis}",
-        f"  binding  {facts.binding}",
+        *_gates(facts),
+        f"  needed   {_needed(facts)}",
     ]
-    lines += [f"  passes   {gate.passes_if_equal:>5.0%}  {gate.gate}" for gate in facts.gates]
-    if facts.n_needed is None:
-        lines.append("  needed   no multiple of these samples reaches the power: widen a margin")
-    elif facts.n_needed > facts.n:
-        lines.append(f"  needed   about {facts.n_needed} samples ({facts.n_needed - facts.n} more)")
-    else:
-        lines.append("  needed   nothing more")
-    lines += [f"  ask      {arm.arm}: {_takes(arm)}" for arm in facts.arms]
+    lines += [f"  ask      {arm.arm}: {_takes(arm)}{_lasts(arm)}" for arm in facts.arms]
     if not facts.arms:
         lines.append("  ask      nothing: every answer is recorded")
     lines += [f"  judge    {one.judge}, by {one.by}: {_takes(one)}" for one in facts.judges]
     if facts.judges:
         total = "price unknown" if facts.price_usd is None else f"at most ${facts.price_usd:.4f}"
         lines.append(f"  in all   {total}; --max-cost counts answers and judgements together")
+    if sealed is not None:
+        lines.append(f"  sealed   {sealed}")
     return "\n".join(lines)
+
+
+def _gates(facts: PlanFacts) -> list[str]:
+    """A row a gate: its chance, what it takes on its own, what the samples at hand decide."""
+    width = max(len("gate"), *(len(gate.gate) for gate in facts.gates))
+    at_hand = f"{facts.n:,} decide"
+    lines = [f"  {'gate':<{width}}  passes  needs       {at_hand}"]
+    for gate in facts.gates:
+        needs = "-" if gate.n_needed is None else f"{gate.n_needed:,}"
+        decides = "nothing" if gate.decides is None else f"{gate.decides:g}"
+        binds = "   <- binds" if gate.gate == facts.binding and len(facts.gates) > 1 else ""
+        lines.append(
+            f"  {gate.gate:<{width}}  {gate.passes_if_equal:>6.0%}  {needs:<10}  {decides}{binds}"
+        )
+        if gate.n_needed is None or gate.n_needed > facts.n:
+            lines += [f"      {said}" for said in (gate.why, gate.instead) if said]
+    return lines
+
+
+def _needed(facts: PlanFacts) -> str:
+    """Samples in all, or what else would do."""
+    if facts.n_needed is None:
+        return "no number of samples reaches the power with equal arms; see the gates above"
+    more = facts.n_needed - facts.n
+    if more <= 0:
+        return "nothing more"
+    open_ = [gate for gate in facts.gates if (gate.n_needed or 0) > facts.n]
+    told = f"about {facts.n_needed:,} samples in all ({more:,} more)"
+    if open_ and all(gate.decides is not None for gate in open_):
+        told += f"; or the numbers that {facts.n:,} decide, should they be good enough for you"
+    return told
+
+
+def _lasts(arm: ArmPlan) -> str:
+    """Time on the clock, where an earlier run tells it."""
+    if arm.seconds is None:
+        return ""
+    if arm.seconds < 120:
+        return f", about {max(1, round(arm.seconds))} s"
+    return f", about {arm.seconds / 60:.0f} min"
 
 
 def _takes(asked: ArmPlan | JudgePlan) -> str:

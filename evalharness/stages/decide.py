@@ -6,7 +6,7 @@ Depends on: blessed (which executes), compare, verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,8 +39,10 @@ from evalharness.stages.deciding.verdict import judge, verdict
 from evalharness.stages.judging.duelling import Duels
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
-from evalharness.stages.planning.power import CalibrationRow, calibrate
+from evalharness.stages.planning.facts import CalibrationRow
+from evalharness.stages.planning.power import calibrate
 from evalharness.stages.planning.power_curves import power_curves
+from evalharness.stages.planning.sealed import Kept, kept
 from evalharness.stages.standings.standing import Placed, SuiteStanding, stand_suite, standings
 from evalharness.store.keys import derive_seed, sha256_of
 from evalharness.store.marks import MarkTable, read_marks
@@ -110,10 +112,15 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
         n_paired=min((n for part in judged for n in part.n_paired), default=0),
         stamps=_stamps(request, judged),
     )
+    hashes = _hashes(suites, judged, options)
+    warnings = [warning for part in judged for warning in part.warnings]
     if request.policy is None:
         for part in judged:
             for evidence, allowed in part.accounts:
                 write_down(part.suite, evidence, allowed, decided.state, now=options.clock())
+            plan = _plan_of(part, hashes, options)
+            warnings += [plan.warning] if plan.warning else []
+            hashes.update({f"{part.suite.name}.plan": plan.sha256} if plan.sha256 else {})
     file = GateFile(
         gate="",
         kind="gate",
@@ -125,8 +132,8 @@ def gate(request: GateRequest, options: RunOptions, report: Report) -> Path:
         online=_online(judged) if decided.state == "READY" else None,
         power=power_curves(gates, [row for part in judged for row in part.comparisons]),
         invalid=invalid,
-        warnings=tuple(warning for part in judged for warning in part.warnings),
-        hashes=_hashes(suites, judged, options),
+        warnings=tuple(warnings),
+        hashes=hashes,
         reproduce=request.reproduce,
         volatile=_volatile(started, options),
     )
@@ -350,6 +357,13 @@ def _hashes(
     return hashes
 
 
+def _plan_of(part: _Judged, hashes: Mapping[str, str], options: RunOptions) -> Kept:
+    """The plan that one suite's gate answers to, if it was planned."""
+    name = part.suite.name
+    bound = {kind: hashes[f"{name}.{kind}"] for kind in ("policy", "data")}
+    return kept(options.out, name, bound, n=min(part.n_paired, default=0))
+
+
 def _volatile(started: float, options: RunOptions) -> Volatile:
     import platform
 
@@ -366,7 +380,8 @@ def _volatile(started: float, options: RunOptions) -> Volatile:
 
 def _write(file: GateFile, out: Path) -> Path:
     """gate.json in its folder: the same comparison of the same runs keeps its place."""
-    identity = sha256_of((file.kind, file.arms, file.hashes))[:8]
+    bound = {name: value for name, value in file.hashes.items() if not name.endswith(".plan")}
+    identity = sha256_of((file.kind, file.arms, bound))[:8]
     folder = out / "gates" / f"{identity}-1"
     write_json(folder / "gate.json", msgspec.structs.replace(file, gate=folder.name))
     plan = folder / "online_plan.json"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,10 @@ from evalharness.stages.execute import Opened, check_scoring, open_arm
 from evalharness.stages.extraction import build_extractor
 from evalharness.stages.judging.judge import Answers, shown_program
 from evalharness.stages.options import RunOptions
-from evalharness.stages.plan import heldout, program_of
+from evalharness.stages.pairing import Pairing
+from evalharness.stages.plan import data_fingerprint, heldout, program_of
+from evalharness.stages.planning.arm_bill import DEFAULT_ANSWER_TOKENS, plan_arm
+from evalharness.stages.planning.facts import ArmPlan, JudgePlan, PlanFacts
 from evalharness.stages.planning.judge_bill import (
     Contestant,
     Recorded,
@@ -34,17 +37,8 @@ from evalharness.stages.planning.judge_bill import (
     Unwritten,
     plan_judges,
 )
-from evalharness.stages.planning.pilot import assumed_pairing, earlier_runs
-from evalharness.stages.planning.power import (
-    DEFAULT_ANSWER_TOKENS,
-    ArmPlan,
-    Assumed,
-    JudgePlan,
-    Pilot,
-    PlanFacts,
-    plan_arm,
-    plan_power,
-)
+from evalharness.stages.planning.pilot import Assumed, Pilot, assumed_pairing, earlier_runs
+from evalharness.stages.planning.power import plan_power
 from evalharness.store.keys import derive_seed
 
 if TYPE_CHECKING:
@@ -78,15 +72,30 @@ def foresee(
         if earlier is not None
         else Pilot(assumed_pairing(suite, assumed, n=max(n, 200), rng=rng), assumed.words())
     )
-    plans, judges = _bill(suite, arms, options)
+    plans, judges = _bill(suite, arms, options, _paces(arms, earlier))
     facts = plan_power(suite, pilot, plans, n=n, better_by=assumed.gain, rng=rng)
-    return msgspec.structs.replace(facts, judges=tuple(judges))
+    hashes = {**facts.hashes, "data": data_fingerprint(suite.data, suite, options)}
+    return msgspec.structs.replace(facts, judges=tuple(judges), hashes=hashes)
+
+
+def _paces(arms: Sequence[Arm], earlier: Pairing | None) -> dict[str, float]:
+    """Mean seconds a request, of both arms, as earlier runs measured them; none without."""
+    found = {}
+    tables = (earlier.baseline, earlier.candidate) if earlier is not None else ()
+    for arm, table in zip(arms, tables, strict=False):
+        metric = table.metrics.get("latency_mean_s")
+        if metric is not None and metric.answered_n.any():
+            found[arm.name] = float(metric.rows_nk[metric.answered_n, 0].mean())
+    return found
 
 
 def _bill(
-    suite: Suite, arms: Sequence[Arm], options: RunOptions
+    suite: Suite, arms: Sequence[Arm], options: RunOptions, paces: Mapping[str, float]
 ) -> tuple[list[ArmPlan], list[JudgePlan]]:
-    """What asking the arms takes, and what judging their answers takes."""
+    """What asking the arms takes, and what judging their answers takes.
+
+    paces: mean seconds a request, of the arms whose latency is known.
+    """
     plans: list[ArmPlan] = []
     contestants: list[Contestant] = []
     source = heldout(suite, options)
@@ -101,7 +110,11 @@ def _bill(
             contestants.append(_without_run(suite, opened))
             if not arm.recorded:
                 price = arm.price or price_of(opened.client.identity, options.environment)
-                plans.append(plan_arm(opened.plan, price))
+                asked = plan_arm(opened.plan, price)
+                pace = paces.get(arm.name)
+                connections = max(1, opened.asker.limits.max_connections)
+                taking = None if pace is None else asked.requests * pace / connections
+                plans.append(msgspec.structs.replace(asked, seconds=taking))
         return plans, plan_judges(suite, source, contestants, options) if suite.judges else []
 
 

@@ -24,12 +24,12 @@ from evalharness.stages.judging.bench import Bench, judge_arm, open_bench
 from evalharness.stages.judging.duel import Pair, journal_of, unsaid_pairs
 from evalharness.stages.judging.judge import Pending, Sources, Unit, unsaid
 from evalharness.stages.options import RunOptions
-from evalharness.stages.planning.power import (
+from evalharness.stages.planning.arm_bill import (
     CHARS_PER_TOKEN,
     DEFAULT_ANSWER_TOKENS,
-    JudgePlan,
     price_usd,
 )
+from evalharness.stages.planning.facts import JudgePlan
 from evalharness.store.journal import EvidenceEntry, JournalReader
 
 if TYPE_CHECKING:
