@@ -20,7 +20,7 @@ from evalharness.spec.suite import Suite
 from evalharness.stages.bill import spent
 from evalharness.stages.deciding.effects import absolute_effect
 from evalharness.stages.deciding.kinds import plain_value
-from evalharness.stages.pairing import arm_rows, slice_mask
+from evalharness.stages.pairing import arm_rows, arm_units, slice_mask
 from evalharness.store.journal import EvidenceEntry, read_entries
 from evalharness.store.marks import MarkTable, read_marks
 from evalharness.store.runs import RunFolder, write_json
@@ -30,11 +30,11 @@ MOST_SLICES = 50
 
 
 def aggregate(
-    suite: Suite, folder: RunFolder, *, scoring: str, broken: Sequence[str] = ()
+    suite: Suite, folder: RunFolder, *, scoring: str, notes: Sequence[str] = ()
 ) -> RunSummary:
     """Sum up a scored run and write its summary, which marks it complete.
 
-    broken: what the self-check says of metrics that the references themselves fail.
+    notes: what else a reader should know: metrics that the references themselves fail, judges.
     """
     table = read_marks(folder.marks_path)
     manifest = folder.manifest()
@@ -51,7 +51,7 @@ def aggregate(
             **manifest.identity.details,
         },
         n=len(table),
-        n_samples=int((table.unit_n == table.sample_n).sum()),
+        n_samples=int(table.first_n.sum()),
         n_failed=int(table.failed_n.sum()),
         failures=table.failures,
         metrics={
@@ -68,7 +68,7 @@ def aggregate(
         },
         spent=with_judges(spent(folder), folder),
         fingerprints={**manifest.fingerprints, "suite": suite.sha256, "scoring": scoring},
-        warnings=(*manifest.notes, *table.header.advice, *broken, *warnings(table)),
+        warnings=(*manifest.notes, *table.header.advice, *notes, *warnings(table)),
         volatile=Volatile(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             host=platform.node(),
@@ -85,10 +85,11 @@ def summarise(
     """One metric over a run or a slice of it."""
     metric = table.metrics[label]
     columns = metric.columns
-    n, left_out = _counted(table, label, slice_name)
+    kept, left_out = arm_units(table, label, slice_name=slice_name, failures="against_candidate")
+    n = int(kept.sum())
     wanted = slice_mask(table, slice_name) if slice_name else slice(None)
     return MetricSummary(
-        estimate=_estimate(table, label, suite=suite, slice_name=slice_name, seed=seed),
+        estimate=_estimate(table, label, suite=suite, slice_name=slice_name, seed=seed, n=n),
         value_answered=_answered_value(table, label, slice_name),
         n=n,
         n_failed=int(table.failed_n[wanted].sum()),
@@ -102,12 +103,6 @@ def summarise(
     )
 
 
-def _counted(table: MarkTable, label: str, slice_name: str | None) -> tuple[int, int]:
-    """Units with a row, and units left out; the rows themselves are given up at once."""
-    rows, _, left_out = arm_rows(table, label, slice_name=slice_name, failures="against_candidate")
-    return len(rows), left_out
-
-
 def _answered_value(table: MarkTable, label: str, slice_name: str | None) -> float | None:
     """The metric's value over the answered units alone."""
     answered, _, _ = arm_rows(table, label, slice_name=slice_name, failures="left_out")
@@ -115,9 +110,9 @@ def _answered_value(table: MarkTable, label: str, slice_name: str | None) -> flo
 
 
 def _estimate(
-    table: MarkTable, label: str, *, suite: Suite, slice_name: str | None, seed: int
+    table: MarkTable, label: str, *, suite: Suite, slice_name: str | None, seed: int, n: int
 ) -> Estimated:
-    """The estimate at level 1 - 2 alpha, or why there is none."""
+    """The estimate at level 1 - 2 alpha over n units, or why there is none."""
     alpha = suite.policy.alpha
     try:
         measured = absolute_effect(
@@ -126,8 +121,7 @@ def _estimate(
         effect = measured.effect
         bounds = effect.bounds(alpha)
     except TooFewSamples as error:
-        rows, _, _ = arm_rows(table, label, slice_name=slice_name, failures="against_candidate")
-        return Undetermined(reason=error.message, n=len(rows))
+        return Undetermined(reason=error.message, n=n)
     return Estimate(
         value=effect.value,
         lower=min(bounds.lower, effect.value),

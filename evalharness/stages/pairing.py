@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from evalharness.store.marks import MarkTable, MetricTable
+from evalharness.store.marks import MarkTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,11 +80,7 @@ class PairedRows:
 
 def pair(baseline: MarkTable, candidate: MarkTable) -> Pairing:
     """Pair two runs by (sample id, repeat) and compare the content of what was asked."""
-    import numpy as np
-
-    common, at_baseline, at_candidate = np.intersect1d(
-        baseline.unit_n, candidate.unit_n, assume_unique=True, return_indices=True
-    )
+    at_baseline, at_candidate = _common(baseline, candidate)
     left, right = baseline.sha_n[at_baseline], candidate.sha_n[at_candidate]
     hashed = (left != 0) & (right != 0)
     return Pairing(
@@ -92,11 +88,23 @@ def pair(baseline: MarkTable, candidate: MarkTable) -> Pairing:
         candidate=candidate,
         baseline_p=at_baseline,
         candidate_p=at_candidate,
-        only_baseline=len(baseline) - len(common),
-        only_candidate=len(candidate) - len(common),
+        only_baseline=len(baseline) - len(at_baseline),
+        only_candidate=len(candidate) - len(at_candidate),
         changed=int(((left != right) & hashed).sum()),
         unhashed=int((~hashed).sum()),
     )
+
+
+def _common(baseline: MarkTable, candidate: MarkTable) -> tuple[Index, Index]:
+    """Where the units of both lie in each, sorted by unit hash."""
+    import numpy as np
+
+    left, right = baseline.unit_n, candidate.unit_n
+    if np.array_equal(left, right):  # as two runs over one file have them
+        places = np.argsort(left)
+        return places, places
+    _, at_left, at_right = np.intersect1d(left, right, assume_unique=True, return_indices=True)
+    return at_left, at_right
 
 
 def paired_rows(
@@ -115,41 +123,42 @@ def paired_rows(
     if slice_name is not None:
         wanted &= slice_mask(pairing.candidate, slice_name)[at_right]
     if right.columns.sees == "groups":
-        table = pairing.candidate
-        wanted &= (table.unit_n == table.sample_n)[at_right]
+        wanted &= pairing.candidate.first_n[at_right]
     if failures == "against_candidate":
         usable = left.scored_n[at_left] & right.scored_n[at_right]
     else:
         usable = left.answered_n[at_left] & right.answered_n[at_right]
         usable &= ~pairing.baseline.failed_n[at_left] & ~pairing.candidate.failed_n[at_right]
     keep = wanted & usable
-    return _collapse_repeats(
-        PairedRows(
-            baseline_pk=left.best_nk[at_left[keep]],
-            candidate_pk=right.rows_nk[at_right[keep]],
-            cluster_p=pairing.candidate.cluster_n[at_right[keep]],
-            clustered=pairing.candidate.clustered,
-            repeated=False,
-            left_out=int((wanted & ~usable).sum()),
-            wanted=int(wanted.sum()),
-        ),
-        pairing.candidate.sample_n[at_right[keep]],
-        right,
+    left_out, n_wanted = int((wanted & ~usable).sum()), int(wanted.sum())
+    if not keep.all():
+        at_left, at_right = at_left[keep], at_right[keep]
+    clustered = pairing.candidate.clustered
+    rows = PairedRows(
+        baseline_pk=left.best_nk[at_left],
+        candidate_pk=right.rows_nk[at_right],
+        cluster_p=pairing.candidate.cluster_n[at_right],
+        clustered=clustered,
+        repeated=False,
+        left_out=left_out,
+        wanted=n_wanted,
     )
+    if not pairing.candidate.repeated or right.columns.kind in ("ordered", "refit"):
+        return rows
+    return _collapse_repeats(rows, pairing.candidate.sample_n[at_right])
 
 
-def _collapse_repeats(rows: PairedRows, sample_p: Words, metric: MetricTable) -> PairedRows:
-    """Average the repeats of a sample; metrics that are no function of sums keep every row."""
+def _collapse_repeats(rows: PairedRows, sample_p: Words) -> PairedRows:
+    """Average the repeats of a sample."""
     import numpy as np
 
     samples, first, member, counts = np.unique(
         sample_p, return_index=True, return_inverse=True, return_counts=True
     )
-    if len(samples) == len(sample_p) or metric.columns.kind in ("ordered", "refit"):
+    if len(samples) == len(sample_p):
         return rows
 
     def averaged(rows_pk: Array) -> Array:
-        """Rows of one sample's repeats -> their mean, a row a sample."""
         sums = np.zeros((len(samples), rows_pk.shape[1]))
         np.add.at(sums, member, rows_pk)
         return sums / counts[:, None]
@@ -180,6 +189,17 @@ def arm_rows(
 
     Failures count as worst (`against_candidate`) or are left out.
     """
+    keep, left_out = arm_units(table, label, slice_name=slice_name, failures=failures)
+    rows_nk, cluster_n = table.metrics[label].rows_nk, table.cluster_n
+    if keep.all():  # the common case, without copies
+        return rows_nk, cluster_n, left_out
+    return rows_nk[keep], cluster_n[keep], left_out
+
+
+def arm_units(
+    table: MarkTable, label: str, *, slice_name: str | None, failures: Failures
+) -> tuple[Mask, int]:
+    """The units whose rows count for an absolute bar [n], and how many are left out."""
     import numpy as np
 
     metric = table.metrics[label]
@@ -187,9 +207,6 @@ def arm_rows(
     if slice_name is not None:
         wanted &= slice_mask(table, slice_name)
     if metric.columns.sees == "groups":
-        wanted &= table.unit_n == table.sample_n
+        wanted &= table.first_n
     usable = metric.scored_n if failures == "against_candidate" else metric.answered_n
-    keep = wanted & usable
-    if keep.all():  # the common case, without copies
-        return metric.rows_nk, table.cluster_n, 0
-    return metric.rows_nk[keep], table.cluster_n[keep], int((wanted & ~usable).sum())
+    return wanted & usable, int((wanted & ~usable).sum())

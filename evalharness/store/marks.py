@@ -6,25 +6,29 @@ Depends on: records, files, keys, journal's header check.
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import or_
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
 from evalharness.errors import StoreError
 from evalharness.records import FORMAT, Record
+from evalharness.store.columns import Column, ColumnFile
 from evalharness.store.keys import unit_hash
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from evalharness.contracts import Array, Mask, Words
 
-_ZERO_OR_ONE = frozenset((0.0, 1.0))
+    Number = TypeVar("Number", bound=np.generic)
+
 BLOCK_BYTES = 1 << 16
 """Read and turned into columns at once: some hundreds of lines."""
 
@@ -87,14 +91,13 @@ class MarkLine(Record, frozen=True, kw_only=True, omit_defaults=True):
 class MetricTable:
     """One metric's rows over all units, with masks [n].
 
-    stored_nj: the rows without a last column that is 1 throughout (a mean's weights); bytes where
-    all values are 0 or 1 besides.
+    stored_nj: the rows, or the column on disk that holds them.
     best: number of a failed unit -> the best row it could have got.
     scored_n: rows that exist (scored, or failed with bounds).  answered_n: rows from an answer.
     """
 
     columns: MetricColumns
-    stored_nj: Array
+    stored_nj: Array | Column
     best: dict[int, tuple[float, ...]]
     scored_n: Mask
     answered_n: Mask
@@ -103,41 +106,35 @@ class MetricTable:
     @property
     def rows_nk(self) -> Array:
         """Rows [n, k]; the worst that could have been where the unit failed."""
-        import numpy as np
-
-        n, stored = self.stored_nj.shape
-        if stored == len(self.columns.columns):
-            return self.stored_nj
-        rows_nk = np.ones((n, stored + 1))
-        rows_nk[:, :stored] = self.stored_nj
-        return rows_nk
+        return _loaded(self.stored_nj)
 
     @property
     def best_nk(self) -> Array:
         """Rows [n, k]; the best that could have been where the unit failed."""
         rows_nk = self.rows_nk
         if self.best:
-            rows_nk = rows_nk.copy()
+            rows_nk = rows_nk.copy() if rows_nk is self.stored_nj else rows_nk
             rows_nk[list(self.best)] = list(self.best.values())
         return rows_nk
 
 
 @dataclass(slots=True)
 class MarkTable:
-    """marks.jsonl in memory, a few bytes a unit; units in the order of the file.
+    """marks.jsonl as columns, most of them on disk; units in the order of the file.
 
-    unit_n, sample_n: 64-bit hashes of (id, repeat) and of the id.  sha_n: 64 bits of the content
-    hash.  cluster_n: hash of the cluster, or of the sample where none is declared.
+    units, samples: 64-bit hashes of (id, repeat) and of the id, one and the same where no sample
+    was asked twice.  shas: 64 bits of the content hash.  clusters: hash of the cluster, or of the
+    sample where none is declared.  Arrays [n], or the columns that hold them.
     failed_n, unparsed_n, live_n: masks.  slices: "name=value" -> mask.
     sessions: every sitting in which answers were taken.
     """
 
     path: Path
     header: MarkHeader
-    unit_n: Words
-    sample_n: Words
-    sha_n: Words
-    cluster_n: Words
+    units: Words | Column
+    samples: Words | Column
+    shas: Words | Column
+    clusters: Words | Column
     failed_n: Mask
     unparsed_n: Mask
     live_n: Mask
@@ -148,7 +145,47 @@ class MarkTable:
     metrics: dict[str, MetricTable]
 
     def __len__(self) -> int:
-        return len(self.unit_n)
+        return len(self.units)
+
+    @property
+    def unit_n(self) -> Words:
+        """Hashes of (id, repeat)."""
+        return _loaded(self.units)
+
+    @property
+    def sample_n(self) -> Words:
+        """Hashes of ids."""
+        return _loaded(self.samples)
+
+    @property
+    def sha_n(self) -> Words:
+        """The first 64 bits of content hashes, 0 where there is none."""
+        return _loaded(self.shas)
+
+    @property
+    def cluster_n(self) -> Words:
+        """Hashes of clusters."""
+        return _loaded(self.clusters)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a sample has several units."""
+        return self.samples is not self.units
+
+    @property
+    def first_n(self) -> Mask:
+        """The first repeat of each sample, on whose line a metric of groups has its row."""
+        import numpy as np
+
+        if not self.repeated:
+            return np.ones(len(self), dtype=np.bool_)
+        first_n: Mask = self.unit_n == self.sample_n
+        return first_n
+
+
+def _loaded(stored: NDArray[Number] | Column) -> NDArray[Number]:
+    """The numbers, read from disk where they lie there."""
+    return stored.load() if isinstance(stored, Column) else stored
 
 
 def iterate_marks(path: Path) -> Iterator[MarkHeader | MarkLine]:
@@ -227,14 +264,15 @@ class _Builder:
     def __init__(self, path: Path, header: MarkHeader) -> None:
         self.path, self.header = path, header
         self.n = 0
-        self.units, self.samples, self.shas = array("Q"), array("Q"), array("Q")
-        self.clusters = array("Q")
+        file = ColumnFile()
+        self.units, self.samples = Column(file, "Q"), Column(file, "Q")
+        self.shas, self.clusters = Column(file, "Q"), Column(file, "Q")
         self.failed, self.unparsed, self.recorded = _Flags(), _Flags(), _Flags()
         self.slices: dict[str, _Flags] = {}
         self.failures: Counter[str] = Counter()
         self.sessions: set[str] = set()
         self.repeated = self.grouped = False
-        self.columns = {metric.label: _Column(metric) for metric in header.metrics}
+        self.columns = {metric.label: _Column(metric, file) for metric in header.metrics}
 
     def add(self, lines: Sequence[MarkLine]) -> None:
         """More units."""
@@ -258,10 +296,11 @@ class _Builder:
         samples = [unit_hash(line.id, 0) for line in lines]
         if not self.repeated and any(line.repeat for line in lines):
             self.repeated = True
-            self.samples.extend(self.units)
+            self.samples.extend(self.units.load().tolist())
         if not self.grouped and any(line.cluster is not None for line in lines):
             self.grouped = True
-            self.clusters.extend(self.samples if self.repeated else self.units)
+            earlier = self.samples if self.repeated else self.units
+            self.clusters.extend(earlier.load().tolist())
         if self.grouped:
             self.clusters.extend(
                 sample if line.cluster is None else unit_hash(line.cluster, -1)
@@ -278,15 +317,15 @@ class _Builder:
     def table(self) -> MarkTable:
         """Everything added so far."""
         n = self.n
-        unit_n = _words(self.units)
-        sample_n = _words(self.samples) if self.repeated else unit_n
+        samples = self.samples if self.repeated else self.units
+        everything = ~_Flags().mask(n)  # shared by the metrics that scored every unit
         return MarkTable(
             path=self.path,
             header=self.header,
-            unit_n=unit_n,
-            sample_n=sample_n,
-            sha_n=_words(self.shas),
-            cluster_n=_words(self.clusters) if self.grouped else sample_n,
+            units=self.units,
+            samples=samples,
+            shas=self.shas,
+            clusters=self.clusters if self.grouped else samples,
             failed_n=self.failed.mask(n),
             unparsed_n=self.unparsed.mask(n),
             live_n=~self.recorded.mask(n),
@@ -294,14 +333,8 @@ class _Builder:
             failures=dict(sorted(self.failures.items())),
             sessions=tuple(sorted(self.sessions)),
             clustered=self.grouped or self.repeated,
-            metrics={label: column.table(n) for label, column in self.columns.items()},
+            metrics={label: column.table(n, everything) for label, column in self.columns.items()},
         )
-
-
-def _words(values: array[int]) -> Words:
-    import numpy as np
-
-    return np.frombuffer(values, dtype=np.uint64) if values else np.empty(0, dtype=np.uint64)
 
 
 class _Flags:
@@ -309,6 +342,9 @@ class _Flags:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+
+    def __bool__(self) -> bool:
+        return bool(self._bytes)
 
     def add(self, n: int, flags: Sequence[bool]) -> None:
         """More units, after the first n."""
@@ -331,20 +367,13 @@ class _Flags:
         return np.frombuffer(self._bytes, dtype=np.bool_)
 
 
-def _numbers(code: str, values: Iterable[float] = ()) -> array[float]:
-    """An array of any type code, bytes or doubles, as numbers."""
-    return array(code, values)
-
-
 class _Column:
-    """One metric's rows while they are collected; weights of 1 are left out until one differs."""
+    """One metric's rows while they are collected."""
 
-    def __init__(self, metric: MetricColumns) -> None:
+    def __init__(self, metric: MetricColumns, file: ColumnFile) -> None:
         self.metric = metric
         self.width = len(metric.columns)
-        self.light = metric.kind in ("binary", "continuous", "ordered") and self.width == 2
-        self.binary = self.light
-        self.rows: array[float] = _numbers("B") if self.binary else _numbers("d")
+        self.rows = Column(file, "d", width=self.width)
         self.unscored, self.unanswered = _Flags(), _Flags()
         self.best: dict[int, tuple[float, ...]] = {}
         self.reasons: Counter[str] = Counter()
@@ -360,15 +389,7 @@ class _Column:
             rows = self._add_gaps(n, lines, rows)
         if set(map(len, rows)) != {self.width}:
             raise self._wrong_width(lines, rows)
-        numbers = array("d", chain.from_iterable(rows))
-        if self.light and numbers[1::2].count(1.0) < len(rows):
-            self.spread_out()
-        elif self.light:
-            numbers = numbers[::2]
-        if self.binary and not set(numbers) <= _ZERO_OR_ONE:
-            self.binary = False
-            self.rows = array("d", self.rows)
-        self.rows.extend(_numbers("B", map(int, numbers)) if self.binary else numbers)
+        self.rows.extend(chain.from_iterable(rows))
 
     def _add_gaps(
         self, n: int, lines: Sequence[MarkLine], rows: Sequence[tuple[float, ...]]
@@ -398,23 +419,14 @@ class _Column:
             mend="score the run again: `evalharness score SUITE RUN`",
         )
 
-    def spread_out(self) -> None:
-        """Put the weights of 1 back, once and for all."""
-        self.light = self.binary = False
-        self.rows = array("d", (number for value in self.rows for number in (value, 1.0)))
-
-    def table(self, n: int) -> MetricTable:
-        """The rows as arrays."""
-        import numpy as np
-
-        width = 1 if self.light else self.width
+    def table(self, n: int, everything: Mask) -> MetricTable:
+        """The rows with their masks. everything: a mask that is true of all n units."""
+        scored_n = ~self.unscored.mask(n) if self.unscored else everything
         return MetricTable(
             columns=self.metric,
-            stored_nj=np.frombuffer(self.rows, dtype=self.rows.typecode).reshape(n, width)
-            if n
-            else np.empty((0, width)),
+            stored_nj=self.rows,
             best=self.best,
-            scored_n=~self.unscored.mask(n),
-            answered_n=~self.unanswered.mask(n),
+            scored_n=scored_n,
+            answered_n=~self.unanswered.mask(n) if self.unanswered else everything,
             reasons=dict(sorted(self.reasons.items())),
         )
