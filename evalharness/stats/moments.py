@@ -48,12 +48,12 @@ def variance(values: Array) -> float:
 
 def skewness(values: Array) -> float:
     """The third standardised moment of [n] values; 0 where they are all equal."""
+    scale = max(abs(float(values.max())), abs(float(values.min()))) if len(values) else 0.0
     centred = values - values.mean()
     second = float((centred**2).mean())
-    scale = float(np.abs(values).max()) if len(values) else 0.0
     if second <= (1e-12 * scale) ** 2:
         return 0.0
-    return float((centred**3).mean() / second**1.5)
+    return float(np.power(centred, 3, out=centred).mean() / second**1.5)
 
 
 def cluster_codes(labels: Sequence[object] | NDArray[np.generic]) -> Codes:
