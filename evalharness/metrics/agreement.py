@@ -15,7 +15,7 @@ import numpy as np
 
 from evalharness.contracts import MetricKind, Need, Rows, Scale
 from evalharness.metrics.base import Judged, RowMetric
-from evalharness.metrics.judged import human_scores, model_score, said_of, scale_of
+from evalharness.metrics.judged import Voice, human_scores, said_of, scale_of
 from evalharness.metrics.preference import shares
 from evalharness.records import Item, Sample, Unscored
 from evalharness.stats.ppi import SUMS, corrected_mean
@@ -29,7 +29,7 @@ UNLABELLED: Final = Unscored(reason="nobody has rated this answer")
 class JudgeCorrected(RowMetric):
     """The mean score that people would give, from a judge on all answers and people on some.
 
-    judge, low, high, by, asked: as for `judge`.
+    judge, low, high, by, asked, combine: as for `judge`.
     Raises ValueError unless low < high.
     """
 
@@ -46,15 +46,17 @@ class JudgeCorrected(RowMetric):
         high: float = 1.0,
         by: str = "",
         asked: str = "",
+        combine: str = "",
     ) -> None:
         self.judge = judge
+        self.voice = Voice.of(judge, combine)
         self.range, self.scale = scale_of(low, high)
         self.low, self.high = self.range
-        super().__init__(judge, *said_of(low, high, by, asked), "ppi++")
+        super().__init__(judge, *said_of(low, high, by, asked), *self.voice.said, "ppi++")
 
     def by_model(self, item: Item) -> Judged:
         """What the judge says."""
-        return model_score(item, self.judge)
+        return self.voice.score(item)
 
     def measure(self, items: Sequence[Any]) -> Rows:  # Any: Item
         """Rows [n, 9]: what the judge and people said, or, labelled or not, nothing."""
@@ -94,17 +96,24 @@ class JudgeCorrected(RowMetric):
 class WinRateCorrected(JudgeCorrected):
     """The win rate that people would give, from a judge of all pairs and people's votes on some.
 
-    judge, by, asked: as for `win_rate`.
+    judge, by, asked, combine: as for `win_rate`.
     """
 
     name = "win_rate_corrected"
 
-    def __init__(self, *, judge: str = "judgement", by: str = "", asked: str = "") -> None:
-        super().__init__(judge=judge, by=by, asked=asked)
+    def __init__(
+        self,
+        *,
+        judge: str = "judgement",
+        by: str = "",
+        asked: str = "",
+        combine: str = "",
+    ) -> None:
+        super().__init__(judge=judge, by=by, asked=asked, combine=combine)
 
     def by_model(self, item: Item) -> Judged:
         """The candidate's share of the win, both orders."""
-        found = shares(item, self.judge)
+        found = shares(item, self.voice)
         return found if isinstance(found, Unscored) else fmean(found)
 
 
@@ -112,6 +121,7 @@ class JudgeAgreement(RowMetric):
     """Krippendorff's alpha (interval level) of the judge and the mean of the people.
 
     judge: its name in the suite's `judges`; a judge of pairs is compared by the share of the win.
+    combine: as for `judge`.
     """
 
     name = "judge_agreement"
@@ -121,18 +131,19 @@ class JudgeAgreement(RowMetric):
     needs: frozenset[Need] = frozenset({"judgement"})
     columns: tuple[str, ...] = ("n", "label", "judged", "squares", "missed")
 
-    def __init__(self, *, judge: str = "judgement") -> None:
+    def __init__(self, *, judge: str = "judgement", combine: str = "") -> None:
         self.judge = judge
-        super().__init__(judge, "alpha:interval")
+        self.voice = Voice.of(judge, combine)
+        super().__init__(judge, *self.voice.said, "alpha:interval")
 
     def measure(self, items: Sequence[Any]) -> Rows:  # Any: Item
         """Rows [n, 5] of answers that both the judge and a person have seen; zeros for others."""
         rows_nk = np.zeros((len(items), 5))
         scored_n = np.ones(len(items), dtype=np.bool_)
         for place, item in enumerate(items):
-            judged = model_score(item, self.judge)
+            judged = self.voice.score(item)
             if isinstance(judged, Unscored):
-                both = shares(item, self.judge)
+                both = shares(item, self.voice)
                 judged = both if isinstance(both, Unscored) else fmean(both)
             labels = human_scores(item, self.judge)
             if labels and not isinstance(judged, Unscored):

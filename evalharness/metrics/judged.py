@@ -1,13 +1,16 @@
 """Judgements that were gathered: scores of a judge, how many of its replies could be read.
 
-Reads: Judgement evidence of items; never asks a model.  Gives: rows (value, 1).
+Reads: Judgement evidence of items, repeats under JUDGE@1, JUDGE@2 and so on; never asks a model.
+Gives: rows (value, 1); `Voice`, which makes one score of repeats.
 Depends on: base, records.  How judges are asked: docs/judges.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean
+from dataclasses import dataclass
+from enum import Enum
+from statistics import fmean, multimode
 from typing import Final
 
 from evalharness.contracts import Need, Scale
@@ -34,10 +37,76 @@ def score_of(judgement: Judgement) -> Judged:
     return Unscored(reason=f"the judge failed: {judgement.outcome.kind}")
 
 
-def model_score(item: Item, judge: str) -> Judged:
-    """The score of the judging model."""
-    found = item.evidence.get(judge)
-    return score_of(found) if isinstance(found, Judgement) else not_judged(judge)
+class Combine(Enum):
+    """How the repeats of one judgement become its score."""
+
+    MEAN = "mean"
+    MAJORITY = "majority"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A judge as its metrics hear it.
+
+    judge: its name in the suite's `judges`.  repeats: how often it was asked each question.
+    Every repeat must be there and readable, or the answer is unscored: a judge that is hard to
+    read does not become easy by being asked often.
+    """
+
+    judge: str
+    repeats: int = 1
+    combine: Combine = Combine.MEAN
+
+    @classmethod
+    def of(cls, judge: str, combine: str) -> Voice:
+        """From a metric's options, see `JudgeScore`. Raises ValueError for another combination."""
+        if not combine:
+            return cls(judge)
+        how, _, repeats = combine.partition(" of ")
+        known = [each.value for each in Combine]
+        if how not in known or not repeats.isdecimal() or int(repeats) < 1:
+            raise ValueError(
+                f"combine must be like 'mean of 3' or 'majority of 3'; got {combine!r}"
+            )
+        return cls(judge, int(repeats), Combine(how))
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What a signature says of repeats; nothing where there is one."""
+        if self.repeats == 1:
+            return ()
+        return (f"{self.combine.value}-of:{self.repeats}",)
+
+    def judgements(self, item: Item, place: str = "") -> list[Judgement]:
+        """Those that were given. place: "/first" or "/second" for a pair."""
+        names = (f"{self.judge}{place}" + (f"@{k}" if k else "") for k in range(self.repeats))
+        found = (item.evidence.get(name) for name in names)
+        return [one for one in found if isinstance(one, Judgement)]
+
+    def scores(self, item: Item, place: str = "") -> list[float] | Unscored:
+        """The score of every repeat, or why one is not known."""
+        found = self.judgements(item, place)
+        if len(found) < self.repeats:
+            return not_judged(self.judge)
+        scores = [score_of(judgement) for judgement in found]
+        missing = next((score for score in scores if isinstance(score, Unscored)), None)
+        return missing or [score for score in scores if isinstance(score, float)]
+
+    def score(self, item: Item, place: str = "") -> Judged:
+        """One score from all repeats."""
+        found = self.scores(item, place)
+        if isinstance(found, Unscored):
+            return found
+        return fmean(found) if self.combine is Combine.MEAN else most_frequent(found)
+
+
+def most_frequent(scores: Sequence[float]) -> float:
+    """The score that stands most often; the mean of those that tie.
+
+    >>> most_frequent([1.0, 0.0, 1.0]), most_frequent([1.0, 0.0])
+    (1.0, 0.5)
+    """
+    return fmean(multimode(scores))
 
 
 def human_scores(item: Item, judge: str) -> dict[str, float]:
@@ -70,7 +139,9 @@ class JudgeScore(ItemMetric):
     judge: its name in the suite's `judges`.  low, high: the least and greatest score.
     by, asked: who was asked and a hash of what, so that scores of different judges are never
     compared; the suite fills them in.  Where `by` is `people` the score is their mean.
-    Raises ValueError unless low < high.
+    combine: how one score is made of several judgements: "mean of 3", "majority of 3" (the most
+    frequent one; the mean of those that tie).  Empty where each answer is judged once.
+    Raises ValueError unless low < high, and for another combination.
     """
 
     name = "judge"
@@ -84,15 +155,17 @@ class JudgeScore(ItemMetric):
         high: float = 1.0,
         by: str = "",
         asked: str = "",
+        combine: str = "",
     ) -> None:
         self.judge, self.people = judge, by == "people"
+        self.voice = Voice.of(judge, combine)
         self.range, self.scale = scale_of(low, high)
-        super().__init__(judge, *said_of(low, high, by, asked))
+        super().__init__(judge, *said_of(low, high, by, asked), *self.voice.said)
 
     def value(self, item: Item) -> Judged:
         """The score; unscored where the judge was not asked, failed or could not be read."""
         if not self.people:
-            return model_score(item, self.judge)
+            return self.voice.score(item)
         scores = human_scores(item, self.judge)
         return fmean(scores.values()) if scores else Unscored(reason="nobody has rated this answer")
 
@@ -100,24 +173,24 @@ class JudgeScore(ItemMetric):
 class JudgeParseRate(ItemMetric):
     """The share of a judge's replies that could be read.
 
-    judge: its name in the suite's `judges`.
+    judge: its name in the suite's `judges`.  combine: as for `judge`.
     """
 
     name = "judge_parse_rate"
     needs: frozenset[Need] = frozenset({"judgement"})
 
-    def __init__(self, *, judge: str = "judgement") -> None:
+    def __init__(self, *, judge: str = "judgement", combine: str = "") -> None:
         self.judge = judge
-        super().__init__(judge)
+        self.voice = Voice.of(judge, combine)
+        super().__init__(judge, *self.voice.said)
 
     def value(self, item: Item) -> Judged:
-        """1 or 0; unscored where the judge was not asked or failed."""
-        found = item.evidence.get(self.judge)
-        if not isinstance(found, Judgement):
+        """0..1 of the repeats; unscored where the judge was not asked or failed."""
+        found = self.voice.judgements(item)
+        if len(found) < self.voice.repeats:
             return not_judged(self.judge)
-        if not isinstance(found.outcome, Answered):
-            return score_of(found)
-        return float(found.parsed is not None)
+        failed = [one for one in found if not isinstance(one.outcome, Answered)]
+        return score_of(failed[0]) if failed else fmean(one.parsed is not None for one in found)
 
     def bounds(self, samples: Sequence[Sample]) -> None:  # noqa: ARG002  (the contract's signature)
         """None: an answer that is not there says nothing of the judge."""

@@ -1,7 +1,8 @@
 """Which of two arms' answers is preferred: win rate, how order sways the judge, and length.
 
 Reads: Judgement evidence of a pair, under JUDGE/first (the candidate's answer was shown first),
-JUDGE/second, and JUDGE/human/ANNOTATOR; "score" is the candidate's share of the win in all of them.
+JUDGE/second (repeats behind @1, @2 ...), and JUDGE/human/ANNOTATOR; "score" is the candidate's
+share of the win in all of them.
 Gives: rows of the candidate; the baseline against itself wins half of the time.
 Depends on: base, judged.
 Sources: Zheng et al. (2023), arXiv:2306.05685 (both orders); Li et al. (2023), AlpacaEval, for the
@@ -18,8 +19,8 @@ import numpy as np
 
 from evalharness.contracts import MetricKind, Need, Rows, Scale
 from evalharness.metrics.base import ItemMetric, Judged
-from evalharness.metrics.judged import human_scores, not_judged, score_of
-from evalharness.records import Item, Judgement, Sample, Unscored
+from evalharness.metrics.judged import Voice, human_scores
+from evalharness.records import Item, Sample, Unscored
 
 if TYPE_CHECKING:
     from evalharness.contracts import Array
@@ -32,14 +33,11 @@ RIDGE: Final = 1.0
 """Penalty on the slope of length, in units of one answer: finite even where length decides all."""
 
 
-def shares(item: Item, judge: str) -> tuple[float, float] | Unscored:
+def shares(item: Item, voice: Voice) -> tuple[float, float] | Unscored:
     """The candidate's share of the win in both orders, or why it is not known."""
     found: list[float] = []
     for order in ORDERS:
-        judgement = item.evidence.get(f"{judge}/{order}")
-        if not isinstance(judgement, Judgement):
-            return not_judged(judge)
-        share = score_of(judgement)
+        share = voice.score(item, f"/{order}")
         if isinstance(share, Unscored):
             return share
         found.append(share)
@@ -51,17 +49,25 @@ class _Pairwise(ItemMetric):
 
     needs: frozenset[Need] = frozenset({"judgement"})
 
-    def __init__(self, *, judge: str = "judgement", by: str = "", asked: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        judge: str = "judgement",
+        by: str = "",
+        asked: str = "",
+        combine: str = "",
+    ) -> None:
         self.judge, self.people = judge, by == "people"
+        self.voice = Voice.of(judge, combine)
         said = [f"by:{by}"] * bool(by) + [f"asked:{asked}"] * bool(asked)
-        super().__init__(judge, *said)
+        super().__init__(judge, *said, *self.voice.said)
 
     def share(self, item: Item) -> Judged:
         """The candidate's share of the win: the mean of both orders, or of the people's votes."""
         if self.people:
             votes = human_scores(item, self.judge)
             return fmean(votes.values()) if votes else Unscored(reason="nobody has compared these")
-        found = shares(item, self.judge)
+        found = shares(item, self.voice)
         return found if isinstance(found, Unscored) else fmean(found)
 
 
@@ -69,6 +75,7 @@ class WinRate(_Pairwise):
     """The share of pairs in which the candidate's answer is preferred; a tie is half a win.
 
     judge: its name in the suite's `judges`.  by, asked: who was asked what, for the signature.
+    combine: as for `judge`.
     """
 
     name = "win_rate"
@@ -82,6 +89,7 @@ class FlipRate(_Pairwise):
     """The share of pairs in which the judge prefers the other arm once the order is turned round.
 
     judge: its name in the suite's `judges`.  by, asked: who was asked what, for the signature.
+    combine: as for `judge`.
     """
 
     name = "flip_rate"
@@ -89,7 +97,7 @@ class FlipRate(_Pairwise):
 
     def value(self, item: Item) -> Judged:
         """1 where the two orders name opposite winners."""
-        found = shares(item, self.judge)
+        found = shares(item, self.voice)
         if isinstance(found, Unscored):
             return found
         return float((found[0] - 0.5) * (found[1] - 0.5) < 0.0)
@@ -105,6 +113,7 @@ class LengthControlledWinRate(_Pairwise):
     A logistic regression of the candidate's share of the win on tanh(difference of the lengths in
     characters / its standard deviation), read where the difference is 0.
     judge: its name in the suite's `judges`.  by, asked: who was asked what, for the signature.
+    combine: as for `judge`.
     """
 
     name = "length_controlled_win_rate"

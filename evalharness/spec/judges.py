@@ -20,6 +20,10 @@ from evalharness.spec.suite import JudgeSpec, MetricSpec, Suite
 
 FACTUALITY: Final = {"correct": 1.0, "partly": 0.5, "wrong": 0.0}
 """What a factuality judge may say, and what it is worth."""
+WORDS_VERSION: Final = "1"
+"""Rises when the words of `prompts.judging` change."""
+REPEAT_METRICS: Final = {"_self_agreement": "judge_self_agreement", "_noise": "judge_noise"}
+"""What a judge that is asked several times brings besides."""
 PAIR_METRICS: Final = {
     "": "win_rate",
     "_flip_rate": "flip_rate",
@@ -101,8 +105,29 @@ def _check_judge(judge: JudgeSpec, place: str) -> None:
             where=f"{place}.template",
             mend="let it ask for JSON with the key that docs/judges.md names, or add `parse: ...`",
         )
+    _check_repeats(judge, place)
+
+
+def _check_repeats(judge: JudgeSpec, place: str) -> None:
+    """Repeats of a model that is asked, and words where the most frequent one counts."""
     if judge.generation.repeats != 1:
-        raise SpecError("a judge is asked once", where=f"{place}.generation.repeats")
+        raise SpecError(
+            "a judge's repeats are its own key, no part of its decoding",
+            where=f"{place}.generation.repeats",
+            mend=f"write `repeats: {judge.generation.repeats}` beside `generation`",
+        )
+    if judge.repeats < 1 or (judge.repeats > 1 and judge.model is None):
+        reason = "people are not asked again" if judge.model is None else "at least 1 is needed"
+        raise SpecError(
+            f"judge '{judge.name}' cannot have {judge.repeats} repeats: {reason}",
+            where=f"{place}.repeats",
+        )
+    if judge.combine == "majority" and not (choices_of(judge) or judge.kind == "abstention"):
+        raise SpecError(
+            f"judge '{judge.name}' gives numbers, so no word is said by most of its repeats",
+            where=f"{place}.combine",
+            mend="`combine: mean`, or give the judge `choices`",
+        )
 
 
 def _asks_for_json(template: str) -> bool:
@@ -123,10 +148,25 @@ def choices_of(judge: JudgeSpec) -> dict[str, float]:
     return FACTUALITY
 
 
-def judge_digest(judge: JudgeSpec) -> str:
-    """Eight hex digits of everything that moves a judge's numbers."""
-    said = msgspec.structs.replace(judge, name="", human=None, allow_self_judging=False)
-    return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()[:8]
+def judge_sha256(judge: JudgeSpec) -> str:
+    """sha256 of everything that moves what a judge says once: its words, model and parameters.
+
+    How often it is asked is no part of it: the first of three judgements is the one of one.
+    """
+    plain = msgspec.structs.replace(judge, name="", human=None, allow_self_judging=False)
+    said = msgspec.to_builtins(plain)
+    del said["repeats"], said["combine"]
+    if not said["model_sha256"]:
+        del said["model_sha256"]
+    digest = hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()[:8]
+    return hashlib.sha256(msgspec.json.encode((digest, WORDS_VERSION))).hexdigest()
+
+
+def repeat_options(judge: JudgeSpec) -> JsonObject:
+    """How a judge's repeats become one score, where there are several."""
+    if judge.repeats == 1:
+        return {}
+    return {"combine": f"{judge.combine} of {judge.repeats}"}
 
 
 def judge_metrics(suite: Suite) -> Iterator[MetricSpec]:
@@ -136,17 +176,27 @@ def judge_metrics(suite: Suite) -> Iterator[MetricSpec]:
         if judge.kind == "preference":
             continue
         options = judge_options(judge)
+        how_often = {"judge": judge.name, **repeat_options(judge)}
         corrected = judge.human is not None and judge.model is not None
         main = "judge_corrected" if corrected else "judge"
         brought = [(judge.name, main, options)]
         if corrected:
             brought.append((f"{judge.name}_uncorrected", "judge", options))
-            brought.append((f"{judge.name}_agreement", "judge_agreement", {"judge": judge.name}))
+            brought.append((f"{judge.name}_agreement", "judge_agreement", how_often))
         if judge.model is not None:
-            brought.append((f"{judge.name}_parse_rate", "judge_parse_rate", {"judge": judge.name}))
+            brought.append((f"{judge.name}_parse_rate", "judge_parse_rate", how_often))
+        brought += [(judge.name + ending, name, how_often) for ending, name in repeated(judge)]
         for label, name, given in brought:
             if label not in listed:
                 yield MetricSpec(name=name, options=given, label=label)
+
+
+def repeated(judge: JudgeSpec) -> list[tuple[str, str]]:
+    """Endings and metrics that repeats bring; nobody can tell the noise of a vote by words."""
+    if judge.repeats == 1:
+        return []
+    metrics = list(REPEAT_METRICS.items())
+    return metrics[:1] if judge.combine == "majority" else metrics
 
 
 def judge_options(judge: JudgeSpec) -> JsonObject:
@@ -157,7 +207,8 @@ def judge_options(judge: JudgeSpec) -> JsonObject:
         "low": low,
         "high": high,
         "by": judge.model or "people",
-        "asked": judge_digest(judge),
+        "asked": judge_sha256(judge)[:8],
+        **repeat_options(judge),
     }
 
 
@@ -178,7 +229,7 @@ def pair_labels(suite: Suite) -> set[str]:
         judge.name + ending
         for judge in suite.judges
         if judge.kind == "preference"
-        for ending in (*PAIR_METRICS, "_uncorrected", "_agreement")
+        for ending in (*PAIR_METRICS, "_uncorrected", "_agreement", *REPEAT_METRICS)
     }
 
 
@@ -187,13 +238,16 @@ def pair_metrics(judge: JudgeSpec) -> Iterator[MetricSpec]:
     options: JsonObject = {
         "judge": judge.name,
         "by": judge.model or "people",
-        "asked": judge_digest(judge),
+        "asked": judge_sha256(judge)[:8],
+        **repeat_options(judge),
     }
+    how_often: JsonObject = {"judge": judge.name, **repeat_options(judge)}
     for ending, name in PAIR_METRICS.items():
         if judge.model is not None or name != "flip_rate":
             yield MetricSpec(name=name, options=options, label=judge.name + ending)
     if judge.model is not None and judge.human is not None:
-        only = {"judge": judge.name}
         yield MetricSpec(name="win_rate_corrected", options=options, label=judge.name)
         yield MetricSpec(name="win_rate", options=options, label=f"{judge.name}_uncorrected")
-        yield MetricSpec(name="judge_agreement", options=only, label=f"{judge.name}_agreement")
+        yield MetricSpec(name="judge_agreement", options=how_often, label=f"{judge.name}_agreement")
+    for ending, name in repeated(judge):
+        yield MetricSpec(name=name, options=how_often, label=judge.name + ending)

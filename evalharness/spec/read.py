@@ -20,12 +20,13 @@ from evalharness.errors import SpecError, did_you_mean
 from evalharness.spec.document import load_yaml, where
 from evalharness.spec.gates import check_gate
 from evalharness.spec.judges import check_judges, is_judged_metric, judged_metric, spread_judges
+from evalharness.spec.locate import baseline_names, is_file
 from evalharness.spec.suite import Baseline, MetricSpec, Policy, Suite
 
 Spec = TypeVar("Spec", Suite, Baseline, Policy)
 
 RESERVED_METRIC_KEYS = {"name", "label"}
-OWN_KEYS = {"base", "file", "sha256"}
+OWN_KEYS = {"base", "file", "sha256", "model_sha256"}
 """Fields that reading fills in; a file that sets them is refused."""
 
 
@@ -40,6 +41,7 @@ def read_suite(path: Path) -> Suite:
     _spread_policy(raw.get("policy"), path, text, prefix="policy.")
     suite = convert(raw, Suite, path, text)
     _check_suite(suite, path, text)
+    suite = with_model_files(suite, path.parent)
     sha256 = digest(suite)
     return msgspec.structs.replace(suite, base=str(path.parent), file=path.name, sha256=sha256)
 
@@ -49,6 +51,52 @@ def read_baseline(path: Path) -> Baseline:
     raw, text = load_yaml(path)
     raw.setdefault("name", path.stem)
     return msgspec.structs.replace(convert(raw, Baseline, path, text), base=str(path.parent))
+
+
+def with_model_files(suite: Suite, base: Path) -> Suite:
+    """The suite, its judges with the hash of the files that their `model` names.
+
+    So a judge whose file changes is another judge: its judgements are asked for anew, and metrics
+    of the two are never compared.  Raises SpecError for a judge's file that is no baseline.
+    """
+    judges = tuple(
+        msgspec.structs.replace(judge, model_sha256=_model_sha256(judge.model, base, suite.name))
+        for judge in suite.judges
+    )
+    return msgspec.structs.replace(suite, judges=judges)
+
+
+def _model_sha256(reference: str | None, base: Path, suite: str) -> str:
+    """Hash of what a judge's file says of model, prompt and parameters, or of its recording."""
+    file = _model_file(reference or "", base, suite)
+    if file is None:
+        return ""
+    if file.suffix not in (".yaml", ".yml") or (reference or "").startswith("scripted/"):
+        return _file_sha256(file)
+    said = read_baseline(file)
+    recording = file.parent / said.model
+    return digest_parts(
+        said.model,
+        msgspec.json.encode((said.prompt, said.generation, said.options), order="sorted").decode(),
+        _file_sha256(recording) if is_file(recording) else None,
+    )
+
+
+def _model_file(reference: str, base: Path, suite: str) -> Path | None:
+    """The file that a judge's `model` names; None for a provider's model and for `{arm}`."""
+    if not reference or "{arm}" in reference:
+        return None
+    script = reference.removeprefix("scripted/").partition("?")[0]
+    for file in (base / reference, Path(reference), Path(script)):
+        if is_file(file):
+            return file
+    named = baseline_names()
+    return named.get(reference) or named.get(f"{suite}/{reference}")
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_policy(path: Path) -> Policy:
@@ -128,6 +176,12 @@ def convert(
 def _refuse_own_keys(raw: dict[str, Any], kind: type[Spec], path: Path, text: str) -> None:
     for name in OWN_KEYS & raw.keys():
         raise _unknown_key(name, _fields_at(kind, ""), where(path, text, name))
+    judges = raw.get("judges")
+    for number, judge in enumerate(judges if isinstance(judges, list) else []):
+        for name in OWN_KEYS & judge.keys() if isinstance(judge, dict) else ():
+            place = f"judges[{number}]"
+            known = _fields_at(kind, place)
+            raise _unknown_key(name, known, where(path, text, f"{place}.{name}"))
 
 
 def _unknown_key(name: str, known: list[str], place: str) -> SpecError:
@@ -238,10 +292,19 @@ def digest(spec: Suite | Policy | MetricSpec | Baseline) -> str:
             del said["judges"]
         if spec.ask == "answer":
             del said["ask"]
+        for judge in said.get("judges", ()):
+            _leave_out_defaults(judge)
         return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
     if isinstance(spec, Baseline):
         spec = msgspec.structs.replace(spec, base="")
     return hashlib.sha256(msgspec.json.encode(spec, order="sorted")).hexdigest()
+
+
+def _leave_out_defaults(judge: dict[str, Any]) -> None:
+    """Drop what judges could not say at first and this one does not, in place."""
+    for name, default in (("repeats", 1), ("combine", "mean"), ("model_sha256", "")):
+        if judge[name] == default:
+            del judge[name]
 
 
 def digest_parts(*parts: str | None) -> str:

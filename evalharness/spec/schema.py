@@ -24,7 +24,7 @@ KINDS: Final[dict[str, type[msgspec.Struct]]] = {
     "baseline": Baseline,
     "policy": Policy,
 }
-FILLED_IN: Final = ("base", "file", "sha256")
+FILLED_IN: Final = ("base", "file", "sha256", "model_sha256")
 """Fields that reading sets; a file may not."""
 
 

@@ -148,7 +148,10 @@ class JudgeSpec(Record, frozen=True, kw_only=True):
     unanswerable: the metadata field that is true where declining is right; without it a sample
     without references is unanswerable.
     human: a file of people's labels, which corrects the model's.
+    repeats: how often each judgement is asked for, every time with another seed.
+    combine: a judgement's score is the mean of its repeats, or the word that most of them say.
     allow_self_judging: let a model judge its own answers.
+    model_sha256: of what the file says that `model` names; empty where it names none.
     """
 
     name: str
@@ -164,7 +167,10 @@ class JudgeSpec(Record, frozen=True, kw_only=True):
     unanswerable: str | None = None
     human: str | None = None
     generation: GenerationSpec = GenerationSpec()
+    repeats: int = 1
+    combine: Literal["mean", "majority"] = "mean"
     allow_self_judging: bool = False
+    model_sha256: str = ""
 
 
 class GateSpec(Record, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from evalharness.errors import PairingError, TooFewSamples
 from evalharness.results import ComparisonRow
 from evalharness.spec.suite import Suite
 from evalharness.stages.deciding.effects import Measured, bounded, paired_effect
+from evalharness.stages.deciding.integrity import two_ways
 from evalharness.stages.deciding.kinds import difference, plain_value
 from evalharness.stages.pairing import Failures, Pairing, pair, paired_rows
 from evalharness.stages.standings.economy import cost_per_correct
@@ -97,7 +98,7 @@ def _row(
     counted: Measured | TooFewSamples | None = None
     reason = None
     if columns.signature != other.signature:
-        reason = f"computed in two ways: {other.signature} and {columns.signature}"
+        reason = two_ways(label, (other.signature, columns.signature), names)
     else:
         counted = bounded(_measured(pairing, label, slice_name, "against_candidate", seed), alpha)
         if isinstance(counted, TooFewSamples):

@@ -26,7 +26,7 @@ from evalharness.stages.continuations import check_scores
 from evalharness.stages.evidence import gather_evidence
 from evalharness.stages.extraction import build_extractor
 from evalharness.stages.generate import first_error, generate
-from evalharness.stages.judging.bench import check_benches, refuse_self_judging
+from evalharness.stages.judging.bench import check_benches, cold_repeats, refuse_self_judging
 from evalharness.stages.judging.heard import labels_hash
 from evalharness.stages.judging.judge import gather_judgements
 from evalharness.stages.options import Report, RunOptions
@@ -192,7 +192,7 @@ def finish(
         suite,
         folder,
         scoring=scoring if judged else f"{scoring}, judgements missing",
-        broken=broken_references(suite, source),
+        notes=(*broken_references(suite, source), *cold_repeats(suite)),
     )
 
 

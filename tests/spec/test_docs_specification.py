@@ -44,7 +44,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Baseline": shapes.Baseline,
     "price": shapes.PriceSpec,
 }
-FILLED_IN = {"base", "file", "sha256"}
+FILLED_IN = {"base", "file", "sha256", "model_sha256"}
 SPREAD = {("metrics", "options")}  # written among the metric's own keys
 
 

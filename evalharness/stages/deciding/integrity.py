@@ -67,8 +67,7 @@ def check_gate_data(
     if left.columns.signature != right.columns.signature and gate.test in RELATIVE_TESTS:
         return refuse(
             "signature",
-            f"{gate.metric} was computed in two ways: {left.columns.signature} for {names[0]}, "
-            f"{right.columns.signature} for {names[1]}",
+            two_ways(gate.metric, (left.columns.signature, right.columns.signature), names),
         )
     if gate.slice is not None and gate.slice not in pairing.candidate.slices:
         known = ", ".join(pairing.candidate.slices) or "none"
@@ -86,6 +85,28 @@ def check_gate_data(
             f"{suite.policy.min_coverage:.1%} ({why})",
         )
     return None
+
+
+def two_ways(metric: str, signatures: tuple[str, str], names: tuple[str, str]) -> str:
+    """Why a metric of two signatures cannot be compared: the parts that differ, whose they are.
+
+    >>> two_ways("kind", ("judge|kind|by:m|asked:1a|v1", "judge|kind|by:m|asked:2b|v1"), ("a", "b"))
+    "kind was judged in two ways: asked:1a for a, asked:2b for b; the judge's words, model or \
+parameters have changed: judge both with one suite (bless a blessed baseline again)"
+    """
+    parts = [signature.split("|") for signature in signatures]
+    judged = all(any(part.startswith("asked:") for part in each) for each in parts)
+    if not judged:
+        first, second = signatures
+        return f"{metric} was computed in two ways: {first} for {names[0]}, {second} for {names[1]}"
+    told = [
+        f"{', '.join(part for part in one if part not in other) or 'plain'} for {name}"
+        for one, other, name in zip(parts, reversed(parts), names, strict=True)
+    ]
+    return (
+        f"{metric} was judged in two ways: {', '.join(told)}; the judge's words, model or "
+        "parameters have changed: judge both with one suite (bless a blessed baseline again)"
+    )
 
 
 def same_sitting(pairing: Pairing, *, relative: bool) -> str | None:

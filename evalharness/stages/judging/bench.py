@@ -1,6 +1,6 @@
 """The bench: a suite's judge as somebody who can be asked, and whom it must not judge.
 
-Reads: baseline files.  Gives: `Bench`, `open_bench`, `check_benches`, `refuse_self_judging`.
+Reads: baseline files.  Gives: `Bench`, `open_bench`; what must be refused or told beforehand.
 Depends on: arms, asking, clients (opened by name), prompts.judging.
 A model that judges its own answers prefers them (Panickssery et al. 2024, arXiv:2404.13076), so it
 is refused unless the suite asks for it.
@@ -69,6 +69,12 @@ def open_bench(
 ) -> Bench:
     """A judge's client in its wrappers; nothing is asked yet. Raises as opening an arm does."""
     arm = judge_arm(suite, judge, about=about)
+    if arm.prompt is not None:
+        raise SpecError(
+            f"the baseline of judge '{judge.name}' brings a prompt, which no judge reads",
+            where=f"{arm.where}, prompt",
+            mend="write it in the suite, as the judge's `system` or `template`",
+        )
     given = dict(arm.options)
     if arm.recorded and arm.outputs:
         given["fields"] = dict(arm.outputs)
@@ -102,6 +108,16 @@ def check_benches(suite: Suite, options: RunOptions, shared: Shared) -> None:
                 where=judge_place(suite, judge),
                 mend="add `generation: {max_tokens: 300}` to the judge",
             )
+
+
+def cold_repeats(suite: Suite) -> list[str]:
+    """Warnings about judges that are asked again and again at temperature 0."""
+    return [
+        f"judge '{judge.name}' is asked {judge.repeats} times at temperature 0, where a seed moves "
+        "little: its noise may look smaller than it is (generation: {temperature: 0.7})"
+        for judge in suite.judges
+        if judge.repeats > 1 and not judge.generation.temperature and not judge.model_sha256
+    ]
 
 
 def refuse_self_judging(suite: Suite, judged: Sequence[Identity]) -> None:

@@ -39,8 +39,9 @@ from evalharness.stages.judging.heard import (
     human_judgement,
     judgement_key,
     labels_path,
+    repeat_name,
 )
-from evalharness.stages.judging.judge import Answers, Pending, ask_bench, is_said, question
+from evalharness.stages.judging.judge import Answers, Pending, ask_bench, question, unsaid_keys
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.score import NamedMetric, columns_of
 from evalharness.store.journal import EvidenceEntry, JournalReader
@@ -54,6 +55,10 @@ if TYPE_CHECKING:
     from evalharness.contracts import Array, Mask
 
 CHUNK = 500
+ORDERS = ("first", "second")
+"""Where the candidate's answer is shown."""
+OF_JUDGES = frozenset({"judge_agreement", "judge_noise", "judge_self_agreement"})
+"""Metrics of the judge, that say nothing of an arm against itself."""
 ALIKE_AT_MOST = 0.2
 """A larger share of equal answers within one arm is told: a constant answer can win by itself."""
 MANY_FLIPS = 0.3
@@ -175,9 +180,9 @@ def unsaid_pairs(
     for pair in wanted:
         said = known.find(pair.sample.id, pair.repeat)
         for place, texts in enumerate(_orders(pair)):
-            key = judgement_key(judge, bench.program.sha256, pair.sample, *texts)
-            if not is_said(said, judge.name, key):
-                request = question(bench, Judged(pair.sample, texts), 2 * pair.repeat + place)
+            judged = Judged(pair.sample, texts)
+            for again, key in unsaid_keys(bench, judged, said):
+                request = question(bench, judged, 2 * pair.repeat + place, again)
                 yield Pending(
                     request, pair.sample, name=judge.name, key=key, unit_repeat=pair.repeat
                 )
@@ -196,6 +201,7 @@ class _Ears:
     def __init__(self, judge: JudgeSpec, duel: Duel) -> None:
         self.judge = judge
         self._program = JudgeProgram(judge, where=judge_place(duel.suite, judge)).sha256
+        self._times = range(judge.repeats)
         self._journal = JournalReader(duel.path, EvidenceEntry, name="evidence")
         self._votes: dict[tuple[str, int], list[Preference]] = {}
         if judge.human is not None:
@@ -218,14 +224,19 @@ class _Ears:
         evidence: dict[str, Evidence] = {}
         if candidate == baseline:
             tie = human_judgement(0.5, "nobody: the answers are equal")
-            return {f"{self.judge.name}/{place}": tie for place in ("first", "second", "human/-")}
+            places = [repeat_name(order, again) for order in ORDERS for again in self._times]
+            return {f"{self.judge.name}/{place}": tie for place in (*places, "human/-")}
         said = self._journal.find(pair.sample.id, pair.repeat)
-        for place, texts in zip(("first", "second"), _orders(pair), strict=True):
-            key = judgement_key(self.judge, self._program, pair.sample, *texts)
+        for place, texts in zip(ORDERS, _orders(pair), strict=True):
+            about = (self.judge, self._program, pair.sample)
+            names = {
+                judgement_key(*about, *texts, again=again): repeat_name(place, again)
+                for again in self._times
+            }
             for entry in said:
-                if entry.key == key and isinstance(entry.evidence, Judgement):
-                    heard = entry.evidence if place == "first" else _turned(entry.evidence)
-                    evidence[f"{self.judge.name}/{place}"] = heard
+                if entry.key in names and isinstance(entry.evidence, Judgement):
+                    heard = entry.evidence if place == ORDERS[0] else _turned(entry.evidence)
+                    evidence[f"{self.judge.name}/{names[entry.key]}"] = heard
         hashes = (answer_sha256(candidate), answer_sha256(baseline))
         for vote in self._votes.get((pair.sample.id, pair.repeat), ()):
             share = vote.share(*hashes)
@@ -319,7 +330,7 @@ class _Rows:
         import numpy as np
 
         rows_nk = np.zeros((n, self.width))
-        if self.metric.name != "judge_agreement":  # nobody compared an arm with itself
+        if self.metric.name not in OF_JUDGES:
             rows_nk[:, 0] = 0.0 if self.metric.name == "flip_rate" else 0.5
             rows_nk[:, -1] = 1.0
         everywhere = np.ones(n, dtype=np.bool_)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalharness.spec.suite import Suite
+from evalharness.stages.judging.bench import cold_repeats
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import heldout
 from evalharness.store.marks import MarkTable
@@ -30,7 +31,7 @@ class Duels:
     ) -> None:
         self.suite, self.options, self.report = suite, options, report
         self.shared = shared
-        self.warnings: list[str] = []
+        self.warnings = cold_repeats(suite) if suite.judges else []
 
     def judged(
         self, tables: tuple[MarkTable, MarkTable], runs: tuple[RunFolder, RunFolder]

@@ -70,9 +70,14 @@ def should_decline(judge: JudgeSpec, sample: Sample) -> bool:
     return said is True or str(said).lower() in ("true", "yes", "1")
 
 
-def judgement_key(judge: JudgeSpec, program_sha256: str, sample: Sample, *texts: str) -> str:
-    """Hash of what a judgement is about: who was asked what of which answers."""
-    return sha256_of((judge.model, program_sha256, sample.content_sha256, sample.id, texts))[:32]
+def judgement_key(
+    judge: JudgeSpec, program_sha256: str, sample: Sample, *texts: str, again: int = 0
+) -> str:
+    """Hash of what a judgement is about: who was asked what of which answers, for the how-manieth
+    time.
+    """
+    about = (judge.model, program_sha256, sample.content_sha256, sample.id, texts)
+    return sha256_of((*about, again) if again else about)[:32]
 
 
 def answer_sha256(text: str) -> str:
@@ -133,8 +138,12 @@ class Hearing:
             asked = self._programs.get(entry.name)
             if asked is None and isinstance(entry.evidence, Judgement):
                 continue
-            if asked is None or entry.key == judgement_key(*asked, sample, text):
+            if asked is None:
                 evidence[entry.name] = entry.evidence
+                continue
+            for again in range(asked[0].repeats):
+                if entry.key == judgement_key(*asked, sample, text, again=again):
+                    evidence[repeat_name(entry.name, again)] = entry.evidence
         for judge, by_unit in self._labels.items():
             for rating in by_unit.get((sample.id, repeat), ()):
                 if rating.is_about(self.arm, answer_sha256(text)):
@@ -143,6 +152,11 @@ class Hearing:
                         name = f"{name}#{len(evidence)}"
                     evidence[name] = human_judgement(rating.score, rating.annotator, rating.reason)
         return evidence
+
+
+def repeat_name(name: str, again: int) -> str:
+    """How metrics find a judgement that was asked for again: "helpful", "helpful@1" and so on."""
+    return f"{name}@{again}" if again else name
 
 
 def human_judgement(score: float, who: str, reason: str = "") -> Judgement:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from evalharness.clients.stack import Shared
 from evalharness.contracts import PromptProgram, Source
 from evalharness.errors import SpecError
@@ -205,22 +207,40 @@ def unsaid(
     """The questions about these answers that the journal does not answer yet."""
     judge = bench.spec
     for unit in units:
-        key = judgement_key(judge, bench.program.sha256, unit.sample, unit.text)
-        if is_said(known.find(unit.sample.id, unit.repeat), judge.name, key):
-            continue
+        said = known.find(unit.sample.id, unit.repeat)
         judged = Judged(unit.sample, (unit.text,), sources.of(unit.sample))
-        request = question(bench, judged, unit.repeat)
-        yield Pending(request, unit.sample, name=judge.name, key=key, unit_repeat=unit.repeat)
+        for again, key in unsaid_keys(bench, judged, said):
+            request = question(bench, judged, unit.repeat, again)
+            yield Pending(request, unit.sample, name=judge.name, key=key, unit_repeat=unit.repeat)
 
 
-def question(bench: Bench, judged: Judged, repeat: int) -> Request:
-    """One question, rendered. repeat: by which its answer is told from others of the sample."""
+def unsaid_keys(
+    bench: Bench, judged: Judged, said: Sequence[EvidenceEntry]
+) -> Iterator[tuple[int, str]]:
+    """(how-manieth time, key) of the judgements of this that were not given yet."""
+    judge = bench.spec
+    for again in range(judge.repeats):
+        key = judgement_key(
+            judge, bench.program.sha256, judged.sample, *judged.answers, again=again
+        )
+        if not is_said(said, judge.name, key):
+            yield again, key
+
+
+def question(bench: Bench, judged: Judged, place: int, again: int) -> Request:
+    """One question, rendered; a repeat has a seed of its own.
+
+    place: of the unit (and the order) among the sample's.  again: the how-manieth repeat.
+    """
     messages = bench.program.render(judged)
-    sampling = sampling_of(bench.generation, bench.generation.seed or 0, 0)
+    generation = bench.generation
+    if again and generation.seed is None:
+        generation = msgspec.structs.replace(generation, seed=0)
+    sampling = sampling_of(generation, generation.seed or 0, again)
     return Request(
-        key=request_key(bench.identity, messages, sampling, repeat=0, tools=()),
+        key=request_key(bench.identity, messages, sampling, repeat=again, tools=()),
         sample_id=judged.sample.id,
-        repeat=repeat,
+        repeat=place * bench.spec.repeats + again,
         messages=messages,
         sampling=sampling,
     )
