@@ -31,14 +31,23 @@ def why(facts: Facts, medium: Medium) -> tuple[str, ...]:
     if verdict.state == "NOT_READY":
         failed = [row for row in missed if row.outcome == "FAIL"]
         surest = sorted(failed, key=lambda row: 1.0 if row.p_fail is None else row.p_fail)
-        told = _first([failure(row, medium) for row in surest])
+        told = _first([_whose(row, facts) + failure(row, medium) for row in surest])
     elif verdict.state == "INCONCLUSIVE" and not verdict.stamps:
-        told = _first([_open(row, medium) for row in missed])
+        told = _first([_whose(row, facts) + _open(row, medium) for row in missed])
     else:
         told = ()
     said = {one_line(invalid.message) for invalid in facts.invalid}
     given = (one_line(reason) for reason in verdict.why)
     return told or tuple(reason for reason in given if reason not in said)
+
+
+def _whose(row: GateRow, facts: Facts) -> str:
+    """The suite and the candidate that a reason is about, where there are several."""
+    suites = {gate.suite for gate in facts.gates}
+    candidates = {gate.candidate_arm for gate in facts.gates}
+    about = [row.suite] if len(suites) > 1 else []
+    about += [row.candidate_arm] if len(candidates) > 1 else []
+    return f"{one_line(', '.join(about))}: " if about else ""
 
 
 def _first(reasons: list[str]) -> tuple[str, ...]:

@@ -121,6 +121,18 @@ def test_the_surest_failure_comes_first():
     assert told[0].startswith("format_ok [lang=de]")
 
 
+def test_with_several_candidates_a_reason_names_its_own():
+    rows = (made.format_gate(), made.rouge_gate(candidate_arm="other"))
+    told = why(msgspec.structs.replace(made.not_ready(), gates=rows), TERMINAL)
+    assert told[0].startswith(f"{rows[0].candidate_arm}: format_ok against")
+
+
+def test_with_several_suites_a_reason_names_its_own():
+    rows = (made.format_gate(), made.rouge_gate(suite="elsewhere"))
+    told = why(msgspec.structs.replace(made.not_ready(), gates=rows), TERMINAL)
+    assert told[0].startswith(f"{rows[0].suite}: format_ok against")
+
+
 def test_a_diagnostic_gate_gives_no_reason():
     rows = (made.format_gate(role="diagnostic"), made.slice_gate())
     told = why(msgspec.structs.replace(made.inconclusive(), gates=rows), TERMINAL)
