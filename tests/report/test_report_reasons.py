@@ -122,13 +122,13 @@ def test_the_surest_failure_comes_first():
 
 
 def test_with_several_candidates_a_reason_names_its_own():
-    rows = (made.format_gate(), made.rouge_gate(candidate_arm="other"))
+    rows = (made.format_gate(), msgspec.structs.replace(made.rouge_gate(), candidate_arm="other"))
     told = why(msgspec.structs.replace(made.not_ready(), gates=rows), TERMINAL)
     assert told[0].startswith(f"{rows[0].candidate_arm}: format_ok against")
 
 
 def test_with_several_suites_a_reason_names_its_own():
-    rows = (made.format_gate(), made.rouge_gate(suite="elsewhere"))
+    rows = (made.format_gate(), msgspec.structs.replace(made.rouge_gate(), suite="elsewhere"))
     told = why(msgspec.structs.replace(made.not_ready(), gates=rows), TERMINAL)
     assert told[0].startswith(f"{rows[0].suite}: format_ok against")
 
