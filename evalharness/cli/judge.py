@@ -79,6 +79,8 @@ def _print(standing: Standing) -> None:
             line += f"  se {one.standard_error:.1%}"
         if one.length_controlled is not None:
             line += f"  at equal length {one.length_controlled:.1%}"
+        if one.difficulty_controlled is not None:
+            line += f" (difficulty shared {one.difficulty_controlled:.1%})"
         if one.flip_rate is not None:
             line += f"  flips {one.flip_rate:.1%}"
         click.echo(f"{line}  ties {one.ties} of {one.n}")

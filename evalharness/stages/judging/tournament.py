@@ -11,12 +11,15 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from evalharness.errors import TooFewSamples
 from evalharness.records import Record
 from evalharness.spec.suite import JudgeSpec, Suite
 from evalharness.stages.compare import check_pairable
 from evalharness.stages.deciding.effects import absolute_effect
 from evalharness.stages.deciding.kinds import plain_value
+from evalharness.stages.judging.difficulty import Rate, at_equal_difficulty
 from evalharness.stages.judging.duelling import Duels
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
@@ -33,6 +36,8 @@ class PairStanding(Record, frozen=True, kw_only=True):
     """What one judge says of two arms; rates 0..1, of the candidate.
 
     standard_error: sd / sqrt(n) of the pairs' shares.  ties: pairs with a share of one half.
+    length_controlled: at equal length.  difficulty_controlled: the same where the difficulty of
+    each question, shared by all arms that met this baseline, is told apart; from three arms on.
     """
 
     candidate: str
@@ -45,6 +50,9 @@ class PairStanding(Record, frozen=True, kw_only=True):
     ties: int = 0
     flip_rate: float | None = None
     length_controlled: float | None = None
+    difficulty_controlled: float | None = None
+    difficulty_lower: float | None = None
+    difficulty_upper: float | None = None
     reason: str = ""
 
 
@@ -104,6 +112,7 @@ def _standing(
 ) -> Standing:
     ratings: tuple[Place, ...] = ()
     told = list(notes)
+    controlled = at_equal_difficulty(judge.name, met, seed)
     try:
         ratings = _ratings(judge.name, names, met, seed)
     except TooFewSamples as error:
@@ -112,11 +121,26 @@ def _standing(
         judge=judge.name,
         by=judge.model or "people",
         pairs=tuple(
-            _pair_standing(judge.name, (names[one], names[other]), table, seed)
+            with_difficulty(
+                _pair_standing(judge.name, (names[one], names[other]), table, seed),
+                controlled.get((one, other)),
+            )
             for (one, other), table in met.items()
         ),
         ratings=ratings,
         notes=tuple(told),
+    )
+
+
+def with_difficulty(standing: PairStanding, controlled: Rate | None) -> PairStanding:
+    """The standing with the rate at equal length and difficulty, where there is one."""
+    if controlled is None:
+        return standing
+    return msgspec.structs.replace(
+        standing,
+        difficulty_controlled=controlled.value,
+        difficulty_lower=controlled.lower,
+        difficulty_upper=controlled.upper,
     )
 
 
