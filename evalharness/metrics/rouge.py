@@ -137,17 +137,21 @@ class RougeLsum(RougeMetric):
 
     def overlap(self, pairs: Pairs, items: Sequence[Item], /) -> Overlap:
         """Hits of the summary-level common subsequence."""
-        from evalharness.metrics.rouge_lsum import summary_hits
+        from evalharness.metrics.rouge_union import batch_hits
 
-        table = code_table(self.tokenizer, stemmed=self.stemmer)
-        whole = 0
-        by_line: dict[int, int] = {}
+        lines_of = code_table(self.tokenizer, stemmed=self.stemmer).encode_lines
+        several: list[int] = []  # pairs of which a side has two lines
+        references, answers = [], []
+        pair = 0
         for index in pairs.items:
             text, targets = items[index].text, items[index].sample.targets
-            for pair, target in enumerate(targets, whole):
+            for target in targets:
                 if "\n" in text or "\n" in target:
-                    by_line[pair] = summary_hits(target, text, table)
-            whole += len(targets)
+                    several.append(pair)
+                    references.append(lines_of(target))
+                    answers.append(lines_of(text))
+                pair += 1
+        by_line = dict(zip(several, batch_hits(references, answers), strict=True))
         return subsequence_overlap(pairs, by_line)
 
 

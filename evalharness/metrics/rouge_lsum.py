@@ -1,9 +1,10 @@
 """The summary-level common subsequence of ROUGE-Lsum, with rouge-score's ties, in big integers.
 
-Reads: two texts and a code table.  Gives: the number of hits.
-Depends on: text.codes.  Sources: Lin (2004), section 3.2; rouge-score 0.1.2 for which of several
-longest subsequences is taken; Crochemore et al. (2001), A fast and practical bit-vector algorithm
-for the longest common subsequence problem.
+Reads: the coded lines of two texts.  Gives: the number of hits.
+Depends on: nothing; rouge_union does the same for many pairs at once.
+Sources: Lin (2004), section 3.2; rouge-score 0.1.2 for which of several longest subsequences is
+taken; Crochemore et al. (2001), A fast and practical bit-vector algorithm for the longest common
+subsequence problem.
 
 A reference line of m words is m bits.  After j words of an answer line, bit i of `rows[j]` is 0
 where the i-th reference word lengthens the subsequence.  Walking back from the end, rouge-score
@@ -22,23 +23,19 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TypeAlias
 
-from evalharness.text.codes import CodeTable
-
 Column: TypeAlias = tuple[int, int]
 """Where an answer word stands, and the places in the reference line where it stands, as bits."""
 
 
-def summary_hits(reference: str, answer: str, table: CodeTable) -> int:
+def summary_hits(reference: Sequence[str], answer: Sequence[str]) -> int:
     """Words of the reference in the union subsequences of its lines, none counted twice.
 
-    A word counts at most as often as the answer has it.
+    reference, answer: the codes of each line.  A word counts at most as often as the answer has it.
     """
-    table.begin()
-    encoded = table.encode_lines(answer)
-    distinct = list(dict.fromkeys(encoded))  # a line that comes again changes no union
+    distinct = list(dict.fromkeys(answer))  # a line that comes again changes no union
     whole, ends = "".join(distinct), list(accumulate(map(len, distinct)))
     union: list[str] = []
-    for codes in table.encode_lines(reference):
+    for codes in reference:
         places = union_subsequence(codes, whole, ends)
         if places == (1 << len(codes)) - 1:
             union += codes
@@ -46,7 +43,7 @@ def summary_hits(reference: str, answer: str, table: CodeTable) -> int:
             union += [code for place, code in enumerate(codes) if places >> place & 1]
     if len(set(union)) == len(union):  # no word twice, so none more often than the answer has it
         return len(union)
-    budget = "".join(encoded)
+    budget = "".join(answer)
     repeated = [(code, times) for code, times in Counter(union).items() if times > 1]
     return len(union) - sum(max(0, times - budget.count(code)) for code, times in repeated)
 

@@ -9,11 +9,12 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evalharness.catalog import make_metric
-from evalharness.metrics import overlap
+from evalharness.metrics import overlap, rouge_union
+from evalharness.metrics.rouge_lsum import summary_hits
 from evalharness.records import Completion, Item, Sample
 from evalharness.testing import check_metric, score_texts
 
@@ -245,6 +246,77 @@ def test_a_score_does_not_depend_on_the_chunk(seed):
     metric = make_metric("rouge_1", {})
     alone = [metric.measure([one]).rows_nk[0, 0] for one in items[:30]]
     assert metric.measure(items).rows_nk[:, 0].tolist() == alone * 3
+
+
+# --- many pairs of lines at once -------------------------------------------------------------
+
+CODED = st.lists(st.text(alphabet="abcd", max_size=8), min_size=1, max_size=4)
+
+
+@given(pairs=st.lists(st.tuples(CODED, CODED), min_size=1, max_size=6))
+def test_pairs_of_lines_together_have_the_hits_of_each_alone(pairs):
+    references, answers = zip(*pairs, strict=True)
+    assume(any(map(any, references + answers)))
+    assert rouge_union._hits(references, answers) == [summary_hits(*pair) for pair in pairs]
+
+
+def coded_lines(rng, *, letters, longest, lines):
+    return [
+        "".join(rng.choices(letters, k=rng.randint(0, longest)))
+        for _ in range(rng.randint(1, lines))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("letters", "longest"),
+    [
+        ("ab", 64),
+        ("ab", 70),
+        ("abc", 20),
+        ("abcdefghijklmnopqrstuvwxyz", 64),
+        ("aé我\U0010ffff", 30),
+    ],
+)
+def test_lines_of_any_length_and_tangle_have_the_hits_of_each_alone(letters, longest):
+    rng = random.Random(longest)
+    form = {"letters": letters, "longest": longest, "lines": 5}
+    references = [coded_lines(rng, **form) for _ in range(150)]
+    answers = [coded_lines(rng, **form) for _ in range(150)]
+    alone = [summary_hits(*pair) for pair in zip(references, answers, strict=True)]
+    assert rouge_union.batch_hits(references, answers) == alone
+    assert sum(alone) > 100
+
+
+def test_pairs_with_too_many_matches_are_counted_in_parts():
+    rng = random.Random(2)
+    references = [["".join(rng.choices("ab", k=50)) for _ in range(9)] for _ in range(8)]
+    answers = [["".join(rng.choices("ab", k=500)) for _ in range(2)] for _ in range(8)]
+    answers[3] = ["a" * 500] * 50
+    references[3] = ["a" * 60] * 50
+    alone = [summary_hits(*pair) for pair in zip(references, answers, strict=True)]
+    assert 3_000 == alone[3]
+    assert rouge_union.batch_hits(references, answers) == alone
+
+
+def test_a_long_answer_with_many_references_stays_small():
+    answer = [f"{chr(200 + n % 900)}a" for n in range(100_000)]
+    references = [["ab", chr(200 + n)] for n in range(9)]
+    began = time.process_time()
+    assert [2] * 9 == rouge_union.batch_hits(references, [answer] * 9)
+    assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize("words", [2, 4, 30])
+def test_dense_lines_score_as_rouge_score(scorers, words):
+    rng = random.Random(words)
+    names = [f"w{number}" for number in range(words)]
+
+    def text(longest):
+        lines = [rng.choices(names, k=rng.randint(0, longest)) for _ in range(rng.randint(1, 5))]
+        return "\n".join(" ".join(line) for line in lines)
+
+    pairs = [(text(25), [text(25)]) for _ in range(150)] + [(text(80), [text(80)])] * 3
+    assert_identical(pairs, scorers[False], stemmed=False)
 
 
 # --- traps -----------------------------------------------------------------------------------
