@@ -59,3 +59,25 @@ def test_completion_completes_a_verb():
         [str(command)], env={**os.environ, **asked}, capture_output=True, text=True, check=True
     )
     assert ["plain,bless"] == done.stdout.split()
+
+
+def test_an_extra_made_of_others_has_no_condition():
+    """The build backend writes such an extra out and drops the condition behind it."""
+    made_of_others = [
+        requirement
+        for extra in PROJECT["optional-dependencies"].values()
+        for requirement in extra
+        if requirement.startswith("evalharness[")
+    ]
+    assert made_of_others
+    assert [] == [requirement for requirement in made_of_others if ";" in requirement]
+
+
+def test_the_tests_take_pytorch_only_where_the_pinned_build_is_made_for():
+    from importlib.metadata import requires
+
+    torch = [
+        one for one in requires("evalharness") or [] if one.startswith("torch>") and "dev" in one
+    ]
+    assert torch
+    assert all('python_version < "3.12"' in one.replace("'", '"') for one in torch)
