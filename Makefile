@@ -31,7 +31,7 @@ $(VENV)/local: $(VENV)/base
 	$(PIP) install -qq -c constraints.txt -e '.[local,rag]'
 	@touch $@
 
-ladder: $(VENV)/local   ## train a tiny model, gate it live against prompt, examples, passages
+ladder: $(VENV)/local   ## train a tiny model; prompt, examples, passages, tuning: which suffices?
 	@$(BIN)/python examples/tiny_lora/ladder.py
 
 test: $(VENV)/dev   ## lint, types, tests

@@ -125,9 +125,9 @@ class Rung(Record, frozen=True, kw_only=True):
 
 
 class Ladder(Record, frozen=True, kw_only=True):
-    """Which rung is the cheapest that passes the policy; rungs are the cheapest first.
+    """Which rung is the cheapest that passes the policy; the cheapest first, unknown prices last.
 
-    answer: that rung; None where none passes, or where prices are unknown and several do.
+    answer: that rung; None where none passes, or where several do and a price of theirs is unknown.
     """
 
     reference: str

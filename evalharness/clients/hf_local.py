@@ -20,6 +20,7 @@ import msgspec
 from evalharness.clients.calls import NOT_BILLED, permanent
 from evalharness.clients.hf_generate import Made, generate, render, score
 from evalharness.clients.hf_weights import Place, Weights, adapter_base, describe, weights_for
+from evalharness.clients.pricing import cost_usd
 from evalharness.clients.settings import (
     ClientSettings,
     option_choice,
@@ -40,6 +41,7 @@ from evalharness.records import (
     Sampling,
     Usage,
 )
+from evalharness.spec.suite import PriceSpec
 
 OPTIONS: Final = ("adapter", "batch_size", "dtype", "device", "revision")
 DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
@@ -78,14 +80,19 @@ def open_hf(model: str, settings: ClientSettings) -> HFClient:
     if size < 1:
         raise SpecError(f"client option 'batch_size' must be 1 or more, got {size}")
     identity = Identity(provider="hf", model=path, details=dict(describe(place, adapter)))
-    return HFClient(place, adapter, identity, batch_size=size, session=settings.session)
+    client = HFClient(place, adapter, identity, batch_size=size, session=settings.session)
+    client.price = settings.price
+    return client
 
 
 class HFClient:
     """A model in this process, with or without an adapter.
 
     One batch runs at a time on shared weights, in a thread, so that other arms go on meanwhile.
+    price: what its tokens are to cost; None where nobody says: one's own machine sends no bill.
     """
+
+    price: PriceSpec | None = None
 
     def __init__(
         self,
@@ -195,14 +202,14 @@ class HFClient:
         return list(weights.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _completed(self, made: Made, latency_s: float | None) -> Outcome:
+        usage = Usage(prompt_tokens=made.prompt_tokens, completion_tokens=made.completion_tokens)
         return Answered(
             completion=Completion(
                 text=made.text,
                 finish=made.finish,
-                usage=Usage(
-                    prompt_tokens=made.prompt_tokens, completion_tokens=made.completion_tokens
-                ),
+                usage=usage,
                 latency_s=latency_s,
+                cost_usd=cost_usd(usage, self.price),
                 logprobs=made.logprobs,
                 served_model=self.identity.model,
                 provenance=self._provenance(),
@@ -210,10 +217,12 @@ class HFClient:
         )
 
     def _scored(self, request: Request, prompt_tokens: int, tokens: tuple[object, ...]) -> Outcome:
+        usage = Usage(prompt_tokens=prompt_tokens + len(tokens), completion_tokens=0)
         completion = Completion(
             text=request.continuation or "",
             finish="stop",
-            usage=Usage(prompt_tokens=prompt_tokens + len(tokens), completion_tokens=0),
+            usage=usage,
+            cost_usd=cost_usd(usage, self.price),
             served_model=self.identity.model,
             provenance=self._provenance(),
         )

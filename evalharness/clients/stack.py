@@ -107,7 +107,7 @@ def build_asker(client: Client, settings: ClientSettings, *, shared: Shared | No
         timeout_s=settings.timeout_s,
     )
     ask = warmed(retrying, inner, settings)
-    return StackedAsker(inner, most, ask, open_cache(settings, ask, inner))
+    return StackedAsker(inner, most, ask, open_cache(settings, ask, inner, price))
 
 
 def warmed(retrying: Retrying, client: Client, settings: ClientSettings) -> Ask:
@@ -132,7 +132,9 @@ def budgeted(client: Client, budget: Budget, price: PriceSpec | None) -> Client:
     return BudgetedClient(client, budget, most)
 
 
-def open_cache(settings: ClientSettings, ask: Ask, client: Client) -> Caching | None:
+def open_cache(
+    settings: ClientSettings, ask: Ask, client: Client, price: PriceSpec | None
+) -> Caching | None:
     """The cache in front of a client; None where there is nothing to save or it is off."""
     if settings.cache_dir is None or client.identity.provider in UNCACHED:
         return None
@@ -140,7 +142,7 @@ def open_cache(settings: ClientSettings, ask: Ask, client: Client) -> Caching | 
     from evalharness.store.cache import ResponseCache
 
     cache = ResponseCache(settings.cache_dir)
-    return Caching(ask, partial(batch_outcomes, client), cache)
+    return Caching(ask, partial(batch_outcomes, client), cache, price=price)
 
 
 def bills(identity: Identity) -> bool:

@@ -82,7 +82,7 @@ def ladder_words(ladder: Ladder, rungs: Mapping[str, str]) -> str:
         word = "the only rung" if len(passing) == 1 else "the cheapest rung"
         lead = f"{_named(ladder.answer, rungs)} is {word} that passes {against}"
     elif passing:
-        lead = f"{_listed(passing)} pass {against}; not every price is known, so none is cheapest"
+        lead = f"{_listed(passing)} pass {against}; not all their prices are known, so none is cheapest"
     else:
         lead = f"no rung is shown to pass {against}"
     return f"{lead} ({told}; Holm over {len(ladder.rungs)} rungs)"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from evalharness.clients.stack import Asker, Shared, build_asker, open_client
-from evalharness.contracts import Client
+from evalharness.contracts import Client, Source
 from evalharness.data.sources import ids_of
 from evalharness.errors import StoreError, UsageError
 from evalharness.records import JsonObject
@@ -30,7 +31,7 @@ from evalharness.stages.judging.bench import check_benches, cold_repeats, refuse
 from evalharness.stages.judging.heard import labels_hash
 from evalharness.stages.judging.judge import gather_judgements
 from evalharness.stages.options import Report, RunOptions
-from evalharness.stages.plan import Plan, Reads, heldout, make_plan
+from evalharness.stages.plan import Plan, Reads, held_once, heldout, make_plan
 from evalharness.stages.score import score, suite_metrics
 from evalharness.stages.selfcheck import broken_references
 from evalharness.store.keys import sha256_of
@@ -70,22 +71,41 @@ def execute(
     check_scoring(suite)
     fresh = [arm for arm in arms if arm.run is None]
     shared = shared or Shared()
-    opened = [open_arm(suite, arm, options, shared) for arm in fresh]
-    known = [arm.run.manifest().identity for arm in arms if arm.run is not None]
-    refuse_self_judging(suite, [*known, *(item.plan.identity for item in opened)])
-    if options.judging == "ask" and any(not item.plan.folder.complete for item in opened):
-        check_benches(suite, options, shared)
-    asyncio.run(_generate_all(opened, options, report))
-    folders = {id(item.arm): item.plan.folder for item in opened}
-    del opened  # a recording's index is not needed any more: 17 bytes an answer
-    done: list[RunFolder] = []
-    for arm in arms:
-        folder = arm.run or folders[id(arm)]
-        if arm.run is not None:
-            _check_foreign(folder, suite)
-        finish(suite, folder, options, report, shared=shared)
-        done.append(folder)
-    return done
+    with _held(suite, fresh, options) as source:
+        opened = (
+            []
+            if source is None
+            else [open_arm(suite, arm, options, shared, source=source) for arm in fresh]
+        )
+        known = [arm.run.manifest().identity for arm in arms if arm.run is not None]
+        refuse_self_judging(suite, [*known, *(item.plan.identity for item in opened)])
+        if options.judging == "ask" and any(not item.plan.folder.complete for item in opened):
+            check_benches(suite, options, shared)
+        asyncio.run(_generate_all(opened, options, report))
+        folders = {id(item.arm): item.plan.folder for item in opened}
+        del opened  # a recording's index is not needed any more: 17 bytes an answer
+        done: list[RunFolder] = []
+        for arm in arms:
+            folder = arm.run or folders[id(arm)]
+            if arm.run is not None:
+                _check_foreign(folder, suite)
+            finish(suite, folder, options, report, shared=shared, source=source)
+            done.append(folder)
+        return done
+
+
+def _held(
+    suite: Suite, fresh: Sequence[Arm], options: RunOptions
+) -> AbstractContextManager[Source | None]:
+    """The held-out samples for arms that are to be run, kept where models are asked; None without.
+
+    Complete runs alone need no data, which may be gone by then.
+    """
+    if not fresh:
+        return nullcontext(None)
+    if all(arm.recorded for arm in fresh):
+        return nullcontext(heldout(suite, options))
+    return held_once(suite, options)
 
 
 def check_scoring(suite: Suite) -> None:
@@ -94,12 +114,15 @@ def check_scoring(suite: Suite) -> None:
     build_extractor(suite.extract, where=suite.place)
 
 
-def open_arm(suite: Suite, arm: Arm, options: RunOptions, shared: Shared) -> Opened:
-    """Open an arm's client and lay out its plan; nothing is asked yet."""
+def open_arm(
+    suite: Suite, arm: Arm, options: RunOptions, shared: Shared, *, source: Source
+) -> Opened:
+    """Open an arm's client and lay out its plan over the held-out samples; nothing is asked yet."""
     settings = settings_of(arm, options, _client_options(suite, arm, options))
     client = open_client(arm.provider, arm.model, settings)
     check_scores(suite, client)
-    plan = make_plan(suite, arm, client.identity, options, reads=reads_of(client))
+    reads = reads_of(client)
+    plan = make_plan(suite, arm, client.identity, options, reads=reads, source=source)
     return Opened(arm, client, build_asker(client, settings, shared=shared), plan)
 
 
@@ -176,13 +199,22 @@ def _total(item: Opened) -> int | None:
 
 
 def finish(
-    suite: Suite, folder: RunFolder, options: RunOptions, report: Report, *, shared: Shared
+    suite: Suite,
+    folder: RunFolder,
+    options: RunOptions,
+    report: Report,
+    *,
+    shared: Shared,
+    source: Source | None = None,
 ) -> None:
-    """Gather evidence, score and sum up one run, unless that is done with these very metrics."""
+    """Gather evidence, score and sum up one run, unless that is done with these very metrics.
+
+    source: the held-out samples, if they are open already.
+    """
     scoring = scoring_hash(suite)
     if folder.complete and folder.summary().fingerprints.get("scoring") == scoring:
         return
-    source = heldout(suite, options)
+    source = heldout(suite, options) if source is None else source
     manifest = folder.manifest()
     repeats = manifest.suite.generation.repeats
     gather_evidence(suite, source, folder, report, repeats=repeats)

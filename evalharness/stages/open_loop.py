@@ -264,7 +264,8 @@ def _run_one(
     identity = msgspec.structs.replace(
         client.identity, details={**client.identity.details, "arrival": name}
     )
-    plan = make_plan(suite, arm, identity, options, reads="prompts")
+    source = heldout(suite, options)
+    plan = make_plan(suite, arm, identity, options, reads="prompts", source=source)
     shared = Shared(limiters=UnlimitedLimiters())
     asker = build_asker(client, settings, shared=shared)
     rng = np.random.default_rng(derive_seed(plan.seed, "arrivals"))
@@ -275,7 +276,7 @@ def _run_one(
     write_json(plan.folder.path / "load.json", facts)
     note = msgspec.structs.replace(plan.folder.manifest(), notes=tuple(words(facts)))
     write_json(plan.folder.manifest_path, note)
-    finish(suite, plan.folder, options, report, shared=shared)
+    finish(suite, plan.folder, options, report, shared=shared, source=source)
     return plan.folder
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,6 +19,7 @@ from evalharness.contracts import Identity, PromptProgram, Source
 from evalharness.data.identity import input_sha256
 from evalharness.data.plugins import plugin_source
 from evalharness.data.sources import ids_of, open_source
+from evalharness.data.spool import read_once
 from evalharness.errors import DataError, UsageError
 from evalharness.records import Message, Request, Sample, Sampling
 from evalharness.spec.read import digest
@@ -43,6 +45,7 @@ class Plan:
 
     program: None where the client reads no messages: none are rendered then, and no examples or
     documents are needed.
+    samplings: the decoding options of each repeat.
     """
 
     suite: Suite
@@ -54,6 +57,7 @@ class Plan:
     reads: Reads
     folder: RunFolder
     seed: int
+    samplings: tuple[Sampling, ...]
 
     @property
     def name(self) -> str:
@@ -97,7 +101,7 @@ class Plan:
         texts = continuations(self.suite, sample)
         if texts:
             return self._score_request(sample, repeat, messages, texts[repeat])
-        sampling = sampling_of(self.generation, self.seed, repeat)
+        sampling = self.samplings[repeat]
         return Request(
             key=request_key(self.identity, messages, sampling, repeat=repeat, tools=sample.tools),
             sample_id=sample.id,
@@ -129,13 +133,19 @@ class Plan:
 
 
 def make_plan(
-    suite: Suite, arm: Arm, identity: Identity, options: RunOptions, *, reads: Reads
+    suite: Suite,
+    arm: Arm,
+    identity: Identity,
+    options: RunOptions,
+    *,
+    reads: Reads,
+    source: Source,
 ) -> Plan:
     """The plan of one arm over one suite, and its run folder (an earlier one if it asks the same).
 
+    source: the held-out samples, see `heldout`.
     Raises DataError, SpecError, UsageError before anything is asked.
     """
-    source = heldout(suite, options)
     generation = arm.generation or suite.generation
     program = program_of(suite, arm, source, reads)
     seed = options.seed if options.seed is not None else (generation.seed or 0)
@@ -169,6 +179,9 @@ def make_plan(
         reads=reads,
         folder=open_run(options.out, manifest),
         seed=seed,
+        samplings=tuple(
+            sampling_of(generation, seed, repeat) for repeat in range(generation.repeats)
+        ),
     )
 
 
@@ -194,14 +207,30 @@ def heldout(suite: Suite, options: RunOptions) -> Source:
 
     Raises UsageError where the suite names no data and none is given, DataError for a bad file.
     """
+    return sharded(whole_set(suite, options), options)
+
+
+@contextmanager
+def held_once(suite: Suite, options: RunOptions) -> Iterator[Source]:
+    """As `heldout`, for whoever goes through the samples more than once."""
+    with read_once(whole_set(suite, options), options.out) as source:
+        yield sharded(source, options)
+
+
+def whole_set(suite: Suite, options: RunOptions) -> Source:
+    """The held-out samples with --data and --limit applied; raises as `heldout` does."""
     if suite.data.path is None and suite.data.hf is None and options.data is None:
         raise UsageError(
             f"suite '{suite.name}' names no data",
             mend="give the held-out file with --data PATH",
         )
-    source = open_source(
+    return open_source(
         suite.data, base=Path(suite.base), override=options.data, limit=options.limit
     )
+
+
+def sharded(source: Source, options: RunOptions) -> Source:
+    """The part of a source that --shard asks for."""
     return Shard(source, *options.shard) if options.shard else source
 
 

@@ -1,4 +1,4 @@
-"""The ladder, live: one tuned model against its base, examples, passages and a worse tuning.
+"""The ladder, live: prompt, examples, passages, tuning, tuning with passages; which rung suffices?
 
 Reads: the arms beside this file.  Gives: a trained model in runs/tiny_lora, a verdict and a report.
 Needs the extras `local` and `rag`; no network, no key, no GPU.
@@ -17,14 +17,20 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-CANDIDATE, BASELINES = "tuned", ("base", "few_shot", "rag", "undertrained")
+CANDIDATE, BASELINES = "tuned", ("base", "few_shot", "rag", "undertrained", "lora_rag")
+TRAINED = ("tuned", "undertrained", "reader")
 MODELS = Path("runs/tiny_lora")
 
 
 def gate_command(options: Sequence[str]) -> list[str]:
-    """The one command that asks all five arms and decides."""
-    arms = HERE.relative_to(ROOT) / "arms"
-    command = ["evalharness", "gate", "facts", "--candidate", f"{arms}/{CANDIDATE}.yaml"]
+    """The one command that asks all six arms and decides.
+
+    The first baseline is the rung that the others are measured against.
+    """
+    here = HERE.relative_to(ROOT)
+    arms = here / "arms"
+    command = ["evalharness", "gate", f"{here}/suite.yaml"]
+    command += ["--candidate", f"{arms}/{CANDIDATE}.yaml"]
     for name in BASELINES:
         command += ["--baseline", f"{arms}/{name}.yaml"]
     return [*command, *options]
@@ -42,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train-with", default="", help="options of train.py, in quotes")
     options, for_gate = parser.parse_known_args(arguments)
-    if not (ROOT / MODELS / CANDIDATE / "adapter_model.safetensors").is_file():
+    weights = [ROOT / MODELS / name / "adapter_model.safetensors" for name in TRAINED]
+    if not all(path.is_file() for path in weights):
         script = str(HERE.relative_to(ROOT) / "train.py")
         command = ["python", script, "--out", str(MODELS), "--recordings", "none"]
         code = run([*command, *shlex.split(options.train_with)])

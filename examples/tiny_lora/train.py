@@ -1,8 +1,8 @@
 """Train a tiny model, LoRA-tune it twice, and record all three arms on the `facts` suite.
 
 Reads: train.jsonl and heldout.jsonl of the suite.
-Gives: OUT/base, OUT/tuned, OUT/undertrained (model and adapters), OUT/world.jsonl (what the base
-was taught, as documents to look up) and the arms' recordings.
+Gives: OUT/base, OUT/tuned, OUT/undertrained, OUT/reader (model and adapters), OUT/world.jsonl (what
+the base was taught, as documents to look up) and the arms' recordings.
 Depends on: tiny_model.  Needs the extra `local` (torch, transformers, peft).
 
     python examples/tiny_lora/train.py --out runs/tiny_lora [--recordings none]
@@ -47,6 +47,8 @@ ADAPTERS = {
     "tuned": Adapter(rank=8, course=Course(steps=60, learning_rate=1e-3, batch=64, seed=7)),
     "undertrained": Adapter(rank=4, course=Course(steps=25, learning_rate=1e-3, batch=64, seed=7)),
 }
+READER = Adapter(rank=8, course=Course(steps=70, learning_rate=2e-3, batch=48, seed=7))
+"""The adapter that is tuned with passages before the question, for the top rung of the ladder."""
 MAX_TOKENS = 24
 
 
@@ -122,6 +124,26 @@ def tuning_lessons(world: World) -> list[Lesson]:
     ]
 
 
+def reading_lessons(world: World) -> list[Lesson]:
+    """The same, with what a search for the question would find before it.
+
+    That is the three facts of the entity, each of them first in turn, as the arm `lora_rag` writes
+    its passages: one a paragraph, then the question.
+    """
+    known: dict[str, list[str]] = {}
+    for fact in world.train:
+        known.setdefault(fact.entity, []).append(sentence(fact))
+    lessons = []
+    for fact in world.train:
+        found = known[fact.entity]
+        for turn, template in enumerate(world.phrasings[fact.attribute]):
+            first = turn % len(found)
+            passages = "\n\n".join(found[first:] + found[:first])
+            asked = f"{passages}\n\n{template.format(entity=fact.entity)}"
+            lessons.append(Lesson(asked, fact.value))
+    return lessons
+
+
 def train_base(world: World, course: Course, out: Path) -> None:
     """Train the base from nothing and save it with its tokenizer under OUT/base."""
     lessons = base_lessons(world)
@@ -150,10 +172,10 @@ def load_tokenizer(out: Path) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast.from_pretrained(out / "base", local_files_only=True)
 
 
-def train_adapter(world: World, name: str, adapter: Adapter, out: Path) -> None:
-    """Tune a LoRA adapter on the train split and save it under OUT/`name`."""
+def train_adapter(lessons: Sequence[Lesson], name: str, adapter: Adapter, out: Path) -> None:
+    """Tune a LoRA adapter on lessons of the train split and save it under OUT/`name`."""
     model = add_adapter(load_base(out), adapter.rank, seed=5)
-    loss = train(model, load_tokenizer(out), tuning_lessons(world), adapter.course)
+    loss = train(model, load_tokenizer(out), lessons, adapter.course)
     model.save_pretrained(out / name)
     print(f"{name}: rank {adapter.rank}, {adapter.course.steps} steps, loss {loss:.4f}")
 
@@ -229,6 +251,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--questions", type=int, help="a smaller world: so many held-out questions")
     parser.add_argument("--base-steps", type=int, default=BASE.steps)
+    parser.add_argument("--reader-steps", type=int, default=READER.course.steps)
     return parser.parse_args(arguments)
 
 
@@ -241,7 +264,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train_base(world, replace(BASE, steps=options.base_steps), options.out)
     write_documents(world, options.out / "world.jsonl")
     for name, adapter in ADAPTERS.items():
-        train_adapter(world, name, adapter, options.out)
+        train_adapter(tuning_lessons(world), name, adapter, options.out)
+    reader = replace(READER, course=replace(READER.course, steps=options.reader_steps))
+    train_adapter(reading_lessons(world), "reader", reader, options.out)
     if str(options.recordings) != "none":
         record_all(world, options)
 

@@ -16,8 +16,10 @@ pytest.importorskip("peft", reason="peft is not installed")
 from evalharness.clients import hf_weights  # noqa: E402  # behind the skips
 from evalharness.clients.hf_local import alike, in_halves, open_hf  # noqa: E402
 from evalharness.clients.settings import ClientSettings  # noqa: E402
+from evalharness.clients.stack import build_asker  # noqa: E402
 from evalharness.errors import Fatal, SpecError  # noqa: E402
 from evalharness.records import Answered, Failed, Message, Sampling  # noqa: E402
+from evalharness.spec.suite import PriceSpec  # noqa: E402
 from evalharness.testing import check_client  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # transformers and peft warn of themselves
@@ -367,3 +369,21 @@ def test_where_memory_runs_out_halves_are_tried():
     assert (0, 8) == asked[0]
     with pytest.raises(RuntimeError, match="other"):
         in_halves(lambda _, __: (_ for _ in ()).throw(RuntimeError("other")), 2)
+
+
+def test_a_price_of_its_own_is_asked_of_local_weights(base, question):
+    price = PriceSpec(prompt_usd_per_mtok=2.0, completion_usd_per_mtok=10.0)
+
+    async def answer(settings):
+        asker = build_asker(open_hf(str(base), settings), settings)
+        try:
+            return (await asker.ask_batch([question("w1 w2", sampling=Sampling(max_tokens=8))]))[
+                0
+            ].completion
+        finally:
+            await asker.close()
+
+    free = asyncio.run(answer(ClientSettings()))
+    priced = asyncio.run(answer(ClientSettings(price=price)))
+    cost = (2.0 * priced.usage.prompt_tokens + 10.0 * priced.usage.completion_tokens) / 1e6
+    assert (None, pytest.approx(cost)) == (free.cost_usd, priced.cost_usd)

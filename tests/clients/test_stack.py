@@ -133,6 +133,19 @@ def test_what_was_answered_once_is_never_asked_again(emulator, settings, questio
         assert outcome.attempts == ()
 
 
+def test_an_answer_that_was_kept_before_its_price_was_known_is_priced(settings, question, tmp_path):
+    cached = replace(settings, cache_dir=tmp_path / "responses")
+    (request,) = requests_of(question, 1)
+    costs = []
+    for price in (None, PRICE, None):
+        now = replace(cached, price=price)
+        outcome = ask_all(build_asker(open_openai("echo", now), now), [request])["q0"]
+        costs.append(outcome.completion.cost_usd)
+    usage = outcome.completion.usage
+    expected = (usage.prompt_tokens + 2.0 * usage.completion_tokens) / 1e6
+    assert [None, pytest.approx(expected), None] == costs
+
+
 def test_failures_are_not_kept(emulator, settings, question, tmp_path, fault):
     cached = replace(settings, cache_dir=tmp_path / "responses", retry=QUICK)
     fault("refusal_field")

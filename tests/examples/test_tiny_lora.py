@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from evalharness.prompts.build import build_program
+from evalharness.records import Sample
+from evalharness.spec.read import read_baseline
+
 MODELS = "runs/tiny_lora"
 MISSING = [
     name
@@ -25,6 +29,9 @@ pytestmark = pytest.mark.skipif(
 
 QUESTIONS = 150
 """The fewest, about, that can show an error rate below 2 %: the bound of 0 in 150 is 1.98 %."""
+
+SMALL = ("--questions", str(QUESTIONS), "--base-steps", "180", "--reader-steps", "12")
+"""A smaller world, and a top rung that is hardly tuned: about half of the CPU time."""
 
 
 def checkout(root: Path, folder: Path) -> Path:
@@ -67,10 +74,16 @@ def exact_match(root: Path, rows: list[dict]) -> float:
     return sum(row["output"] == targets[row["id"]] for row in rows) / len(rows)
 
 
+def ladder_of(clone: Path) -> dict:
+    """The ladder of the one gate that was run in a clone."""
+    (facts,) = (clone / "runs/gates").glob("*/facts.json")
+    return json.loads(facts.read_text())["standings"]["ladder"]
+
+
 @pytest.fixture(scope="module")
 def small(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     clone = checkout(root, tmp_path_factory.mktemp("tiny_lora"))
-    run_script(root, clone, "train.py", "--questions", str(QUESTIONS), "--base-steps", "180")
+    run_script(root, clone, "train.py", *SMALL)
     return clone, recordings(clone)
 
 
@@ -104,28 +117,31 @@ def test_models_are_left_to_be_asked_live(small):
     out = small[0] / MODELS
     assert (out / "base" / "model.safetensors").is_file()
     assert (out / "base" / "tokenizer.json").is_file()
-    for arm in ("tuned", "undertrained"):
+    for arm in ("tuned", "undertrained", "reader"):
         assert (out / arm / "adapter_model.safetensors").is_file()
 
 
 def test_the_record_of_how_it_was_made_gives_the_command(root, small):
     clone, arms = small
     made = json.loads((clone / MODELS / "recordings" / "made.json").read_text())
-    assert made["command"].endswith("--questions 150 --base-steps 180")
+    assert made["command"].endswith(" ".join(SMALL))
     assert QUESTIONS == made["questions"]
     assert made["exact_match"]["base"] == exact_match(root, arms["base"])
 
 
-def test_the_ladder_asks_five_arms_in_one_command_and_the_tuned_one_is_ready(root, small):
+def test_the_ladder_asks_every_rung_in_one_command_and_prices_them(root, small):
     clone, _ = small
     told = run_script(root, clone, "ladder.py", "--limit", str(QUESTIONS), "--json", "--quiet")
     shown, _, facts = told.partition("\n")
-    assert shown.startswith("$ evalharness gate facts --candidate examples/tiny_lora/arms/tuned")
-    assert 4 == shown.count("--baseline")
+    gate = (
+        "$ evalharness gate examples/tiny_lora/suite.yaml --candidate examples/tiny_lora/arms/tuned"
+    )
+    assert shown.startswith(gate)
+    assert 5 == shown.count("--baseline")
     gate = json.loads(facts)
     assert "READY" == gate["verdict"]
     assert QUESTIONS == gate["n_paired"]
-    assert {"base", "few_shot", "rag", "undertrained"} == {
+    assert {"base", "few_shot", "rag", "undertrained", "lora_rag"} == {
         row["baseline"] for row in gate["gates"] if row["baseline"]
     }
     by_baseline = {
@@ -133,6 +149,14 @@ def test_the_ladder_asks_five_arms_in_one_command_and_the_tuned_one_is_ready(roo
     }
     assert by_baseline["base"]["baseline_value"] < by_baseline["undertrained"]["baseline_value"]
     assert all(row["candidate"] > row["baseline_value"] for row in by_baseline.values())
+    ladder = ladder_of(clone)
+    outcomes = {rung["arm"]: rung["outcome"] for rung in ladder["rungs"]}
+    # So few questions leave the tuned rungs open once Holm's correction is taken over five of them.
+    assert ("base", 5) == (ladder["reference"], len(outcomes))
+    assert "FAIL" == outcomes["few_shot"] == outcomes["rag"] != outcomes["tuned"]
+    prices = [rung["price_usd"] for rung in ladder["rungs"]]
+    assert sorted(prices) == prices
+    assert prices[0] > 0
 
 
 def test_base_and_adapters_share_their_weights_and_differ_in_prompt_or_adapter(small):
@@ -142,11 +166,13 @@ def test_base_and_adapters_share_their_weights_and_differ_in_prompt_or_adapter(s
         manifest = json.loads(path.read_text())
         manifests[manifest["arm"]] = manifest
     details = {name: manifest["identity"]["details"] for name, manifest in manifests.items()}
-    assert 5 == len(details)
+    assert 6 == len(details)
     assert 1 == len({each["weights_sha256"] for each in details.values()})
-    assert {"tuned", "undertrained"} == {name for name in details if "adapter" in details[name]}
+    tuned = {name for name in details if "adapter" in details[name]}
+    assert {"tuned", "undertrained", "lora_rag"} == tuned
     prompts = {name: manifest["fingerprints"]["prompt"] for name, manifest in manifests.items()}
     assert prompts["base"] == prompts["tuned"] == prompts["undertrained"]
+    assert prompts["rag"] == prompts["lora_rag"]
     assert 3 == len({prompts["base"], prompts["few_shot"], prompts["rag"]})
 
 
@@ -165,6 +191,29 @@ def test_an_arm_whose_weights_are_not_trained_yet_says_where_it_looked(root, tmp
     assert "no folder 'runs/tiny_lora/base'" in done.stderr
 
 
+def test_the_top_rung_was_tuned_on_prompts_as_its_passages_write_them(root, small):
+    pytest.importorskip("bm25s", reason="the extra 'rag' is not installed")
+    clone, _ = small
+    spec = importlib.util.spec_from_file_location("train", clone / "examples/tiny_lora/train.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(clone / "examples/tiny_lora"))
+        train = importlib.util.module_from_spec(spec)
+        patch.setitem(sys.modules, "train", train)
+        spec.loader.exec_module(train)
+        world = train.read_world(clone / "suites/facts", QUESTIONS)
+        lessons = {lesson.question for lesson in train.reading_lessons(world)}
+    arm = read_baseline(clone / "examples/tiny_lora/arms/lora_rag.yaml")
+    program = build_program(arm.prompt, base=Path(arm.base), where="lora_rag.yaml")
+    rows = [json.loads(line) for line in (clone / "suites/facts/train.jsonl").open()]
+    asked = {
+        program.render(Sample(id=row["id"], input=row["input"], content_sha256=""))[0].content
+        for row in rows
+    }
+    # The search ranks the three facts of an entity as it likes; the lessons hold three of six orders.
+    assert all(one.count("\n\n") == 3 for one in asked | lessons)
+    assert asked & lessons
+
+
 @pytest.mark.slow
 def test_the_full_form_reaches_the_bands_of_the_readme(root, tmp_path):
     clone = checkout(root, tmp_path)
@@ -173,3 +222,7 @@ def test_the_full_form_reaches_the_bands_of_the_readme(root, tmp_path):
     assert exact_match(root, arms["base"]) <= 0.05
     assert exact_match(root, arms["tuned"]) >= 0.9
     assert 0.0 <= exact_match(root, arms["undertrained"]) <= 0.7
+    run_script(root, clone, "ladder.py", "--quiet")
+    ladder = ladder_of(clone)
+    passing = [rung["arm"] for rung in ladder["rungs"] if rung["outcome"] == "PASS"]
+    assert ("tuned", ["tuned", "lora_rag"]) == (ladder["answer"], passing)

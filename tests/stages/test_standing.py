@@ -133,7 +133,7 @@ def test_without_prices_no_rung_is_called_the_cheapest(commands):
     )  # fmt: skip
     told = " ".join(out.split())
     assert 0 == code
-    assert "not every price is known, so none is cheapest" in told
+    assert "not all their prices are known, so none is cheapest" in told
     assert "facts-tuned [LoRA] PASS" in told
     (folder,) = (commands.out / "gates").iterdir()
     assert {"LoRA", "prompt", "LoRA, stopped early"} == {

@@ -105,7 +105,7 @@ def _bill(
             if arm.run is not None:
                 contestants.append(_with_run(suite, source, arm.name, arm.run, held))
                 continue
-            opened = open_arm(suite, arm, apart, Shared())
+            opened = open_arm(suite, arm, apart, Shared(), source=source)
             held.callback(_close, opened.asker)
             contestants.append(_without_run(suite, opened))
             if not arm.recorded:

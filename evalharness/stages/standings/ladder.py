@@ -9,6 +9,7 @@ several that pass is a choice among tests, so their p-values take Holm's correct
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -49,16 +50,14 @@ def climb(reference: str, arms: Sequence[Climbed], *, alpha: float) -> Ladder | 
         )
         for arm, p in zip(arms, adjusted, strict=True)
     ]
-    unknown = any(rung.price_usd is None for rung in rungs)
-    if not unknown:
-        rungs.sort(key=lambda rung: rung.price_usd or 0.0)
-    passing = [rung.arm for rung in rungs if rung.outcome == "PASS"]
-    known = passing and (len(passing) == 1 or not unknown)
+    rungs.sort(key=lambda rung: math.inf if rung.price_usd is None else rung.price_usd)
+    passing = [rung for rung in rungs if rung.outcome == "PASS"]
+    known = len(passing) == 1 or all(rung.price_usd is not None for rung in passing)
     return Ladder(
         reference=reference,
         alpha=alpha,
         rungs=tuple(rungs),
-        answer=passing[0] if known else None,
+        answer=passing[0].arm if passing and known else None,
     )
 
 
