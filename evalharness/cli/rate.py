@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalharness.cli.options import DATA, JSON, LIMIT, SEED, Output, taking
+from evalharness.cli.options import DATA, JSON, SEED, Output, taking
 from evalharness.errors import UsageError
 from evalharness.stages.options import RunOptions
 
 if TYPE_CHECKING:
     from evalharness.stages.judging.collect import Collected
 
+SHOWN = "evalharness.rate.show"
+"""Where the command's context keeps the fields of --show."""
 OUT = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -21,6 +23,17 @@ OUT = click.option(
     show_default=True,
     help="Folder of the pack.",
 )
+
+
+SHOW = click.option(
+    "--show",
+    multiple=True,
+    metavar="FIELD",
+    expose_value=False,
+    callback=lambda context, _, fields: context.meta.__setitem__(SHOWN, fields),
+    help="Show this field of the data beside the question, too; `reference` for the references.",
+)
+DRAWN = click.option("--limit", type=click.IntRange(min=1), help="So many items, drawn at random.")
 
 
 @click.command(name="rate")
@@ -34,7 +47,8 @@ OUT = click.option(
     show_default=True,
     help="Folder that holds runs.",
 )
-@taking(OUT, DATA, LIMIT, SEED, JSON)
+@SHOW
+@taking(OUT, DATA, DRAWN, SEED, JSON)
 def command(
     sources: tuple[str, ...],
     collect: bool,
@@ -46,7 +60,8 @@ def command(
     """Write a pack of answers for people to judge, or read what they returned.
 
     Two runs are compared pair by pair, blinded and in random order; with --scale the answers of one
-    or two runs are rated one by one. --limit draws so many at random.
+    or two runs are rated one by one. Show what an annotator needs to tell right from wrong:
+    --show article --show reference.
     """
     if collect:
         _show(sources, options.out, as_json=output.as_json)
@@ -75,6 +90,7 @@ def _write(sources: tuple[str, ...], runs: Path, options: RunOptions, scale: str
         options,
         kind="preference" if scale is None else "rating",
         scale=_scale(scale),
+        show=click.get_current_context().meta.get(SHOWN, ()),
         rng=np.random.default_rng(options.seed or 0),
     )
     items = [msgspec.to_builtins(item) for item in pack.items]
@@ -86,7 +102,7 @@ def _write(sources: tuple[str, ...], runs: Path, options: RunOptions, scale: str
     write_atomic(options.out / "rate.csv", table.encode("utf-8-sig", "backslashreplace"))
     click.echo(f"pack {pack.pack}: {len(pack.items)} items in {options.out}")
     if key.n_equal:
-        click.echo(f"  left out: {key.n_equal} pairs with equal answers (they are ties)")
+        click.echo(f"  left out:  {key.n_equal} pairs with equal answers (they are ties)")
     click.echo("  give away: rate.html (keys 1, 2, 0; n, p; s saves), or rate.csv")
     click.echo("  keep:      key.json, which says whose answers they are")
     click.echo(f"  then:      evalharness rate --collect FILES... --out {options.out}")
@@ -126,9 +142,11 @@ def _show(files: tuple[str, ...], folder: Path, *, as_json: bool) -> None:
         click.echo(f"  {one_line(mean.arm)}: {what} {mean.value:.3f}{bounds}, n {mean.n}")
     if found.kind == "preference":
         click.echo(f"  ties: {found.ties} of {sum(found.counts.values())} votes")
-    kind = "kind: preference, " if found.kind == "preference" else ""
-    click.echo(f"  wrote {found.written}; use it in a suite:")
-    click.echo(f"    judges: [{{name: people, {kind}human: {Path(found.written).resolve()}}}]")
+    low, high = found.scale
+    kind = "kind: preference" if found.kind == "preference" else f"scale: {low}..{high}"
+    click.echo(f"  wrote {found.written}: people as a judge, or beside a judge's `model`:")
+    click.echo(f"    judges: [{{name: people, {kind}, human: {found.written}}}]")
+    click.echo("    (`human` is a path from the suite's folder)")
 
 
 def _agreement(found: Collected) -> list[str]:

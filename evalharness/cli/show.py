@@ -9,7 +9,7 @@ import click
 
 from evalharness.cli.options import JSON, OUT, Output
 from evalharness.errors import DataError, UsageError
-from evalharness.records import Answered, Judgement, Message, Outcome, Sample
+from evalharness.records import Answered, JsonObject, Judgement, Message, Outcome, Sample
 from evalharness.store.marks import MarkLine
 from evalharness.store.runs import RunFolder, is_run
 
@@ -116,12 +116,25 @@ def _judgements(judgements: Mapping[str, Judgement]) -> None:
 
     for name, judgement in judgements.items():
         if judgement.parsed is not None:
-            said = f"{judgement.parsed['score']:g}  {judgement.parsed.get('reason') or ''}"
+            said = "\n".join(_verdict(judgement.parsed))
         elif isinstance(judgement.outcome, Answered):
             said = f"{judgement.unread}\n{judgement.outcome.completion.text}"
         else:
             said = f"(failed: {judgement.outcome.kind}) {judgement.outcome.detail}"
         _block(one_line(f"judge {name} ({judgement.judge})"), said)
+
+
+def _verdict(parsed: JsonObject) -> list[str]:
+    """A judge's score and reason, and what it said of single claims or of declining."""
+    lines = [f"{parsed['score']:g}  {parsed.get('reason') or ''}"]
+    claims = parsed.get("claims")
+    for claim in claims if isinstance(claims, list) else ():
+        mark = "supported" if claim.get("supported") else "NOT SUPPORTED"
+        lines.append(f"{mark}: {claim.get('claim', '')}")
+    if "declined" in parsed:
+        right = "rightly" if parsed["score"] else "wrongly"
+        lines.append(f"the answer {'declines' if parsed['declined'] else 'answers'}, {right}")
+    return lines
 
 
 def _facts(sample: Sample) -> None:

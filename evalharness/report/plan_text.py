@@ -32,11 +32,26 @@ def render_plan(facts: PlanFacts, *, sealed: Path | None = None) -> str:
         lines.append("  ask      nothing: every answer is recorded")
     lines += [f"  judge    {one.judge}, by {one.by}: {_takes(one)}" for one in facts.judges]
     if facts.judges:
-        total = "price unknown" if facts.price_usd is None else f"at most ${facts.price_usd:.4f}"
-        lines.append(f"  in all   {total}; --max-cost counts answers and judgements together")
+        lines.append(f"  in all   {_in_all(facts)}")
+    if not all(one.bounded for one in facts.judges):
+        lines.append("           nothing limits a judge's replies: a usual length stands for the")
+        lines.append(
+            "           greatest (`generation: {max_tokens: 300}` of the judge limits them)"
+        )
     if sealed is not None:
         lines.append(f"  sealed   {sealed}")
     return "\n".join(lines)
+
+
+def _in_all(facts: PlanFacts) -> str:
+    """What is known of the price of everything, and whose is not."""
+    prices = [(arm.arm, arm.price_usd) for arm in facts.arms]
+    prices += [(one.judge, one.price_usd) for one in facts.judges]
+    unknown = [name for name, price in prices if price is None]
+    told = f"at most ${sum(price for _, price in prices if price is not None):.4f}"
+    if unknown:
+        told += f", and what {', '.join(unknown)} costs"
+    return f"{told}; --max-cost counts answers and judgements together"
 
 
 def _gates(facts: PlanFacts) -> list[str]:

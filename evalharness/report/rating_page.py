@@ -28,7 +28,8 @@ JsonRow: TypeAlias = dict[str, Any]  # Any: an item of the pack as JSON
 def rating_page(pack: str, kind: str, scale: tuple[int, int], items: Sequence[JsonRow]) -> str:
     """The page.
 
-    items: {"item", "question", "answers"} each; kind: `preference` or `rating`.
+    items: {"item", "question", "answers"} each, and {"shown"}: what else stands beside the
+    question; kind: `preference` or `rating`.
     """
     folder = files("evalharness.report").joinpath("templates")
     script = folder.joinpath("rating.js").read_text(encoding="utf-8")
@@ -57,9 +58,12 @@ def rating_table(pack: str, kind: str, items: Sequence[JsonRow]) -> str:
     writer = csv.writer(out)
     sides = ["left", "right"] if kind == "preference" else ["answer"]
     asked = "choice" if kind == "preference" else "score"
-    writer.writerow(["pack", "item", "question", *sides, asked, "comment"])
+    shown = list(dict.fromkeys(name for item in items for name in item.get("shown", ())))
+    beside_names = [f"shown: {name}" for name in shown]  # a field may be called "score" itself
+    writer.writerow(["pack", "item", "question", *beside_names, *sides, asked, "comment"])
     for item in items:
-        row = [pack, item["item"], item["question"], *item["answers"], "", ""]
+        beside = [item.get("shown", {}).get(name, "") for name in shown]
+        row = [pack, item["item"], item["question"], *beside, *item["answers"], "", ""]
         writer.writerow([_cell(str(cell)) for cell in row])
     return out.getvalue()
 

@@ -24,6 +24,10 @@ WORDS_VERSION: Final = "1"
 """Rises when the words of `prompts.judging` change."""
 REPEAT_METRICS: Final = {"_self_agreement": "judge_self_agreement", "_noise": "judge_noise"}
 """What a judge that is asked several times brings besides."""
+ABOUT_JUDGES: Final = frozenset(
+    {"judge_parse_rate", "judge_agreement", "flip_rate", *REPEAT_METRICS.values()}
+)
+"""Metrics that tell of the judge and not of the answers: they are not split by slice."""
 PAIR_METRICS: Final = {
     "": "win_rate",
     "_flip_rate": "flip_rate",

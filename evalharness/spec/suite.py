@@ -145,8 +145,8 @@ class JudgeSpec(Record, frozen=True, kw_only=True):
     scale: least and greatest score of a rubric.  choices: words that a verdict may be -> score.
     parse: regular expression; its first group is the score, the word, or A, B or tie.
     source: the metadata field that holds the source; `prompt` is everything the arm was shown.
-    unanswerable: the metadata field that is true where declining is right; without it a sample
-    without references is unanswerable.
+    unanswerable: the metadata field that is true where declining is right, or `field=value`;
+    without it a sample without references is unanswerable.
     human: a file of people's labels, which corrects the model's.
     repeats: how often each judgement is asked for, every time with another seed.
     combine: a judgement's score is the mean of its repeats, or the word that most of them say.

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from evalharness.errors import PairingError, TooFewSamples
 from evalharness.results import ComparisonRow
+from evalharness.spec.judges import ABOUT_JUDGES
 from evalharness.spec.suite import Suite
 from evalharness.stages.deciding.effects import Measured, bounded, paired_effect
 from evalharness.stages.deciding.integrity import two_ways
@@ -36,7 +37,7 @@ def compare_tables(
     check_pairable(pairing, names)
     labels = [label for label in pairing.candidate.metrics if label in pairing.baseline.metrics]
     metrics = pairing.candidate.metrics
-    sliced = [label for label in labels if metrics[label].columns.sees != "outcomes"]
+    sliced = [label for label in labels if is_sliced(metrics[label].columns)]
     wanted: list[tuple[str, str | None]] = [(label, None) for label in labels]
     for name in list(pairing.candidate.slices)[:MOST_SLICES]:
         wanted += [(label, name) for label in sliced]
@@ -46,6 +47,11 @@ def compare_tables(
     ]
     right = cost_per_correct(pairing, suite=suite, names=names, seed=seed)
     return adjusted(rows if right is None else [*rows, right])
+
+
+def is_sliced(columns: MetricColumns) -> bool:
+    """Whether a metric is told slice by slice: it tells of answers, not of calls or of judges."""
+    return columns.sees != "outcomes" and columns.name not in ABOUT_JUDGES
 
 
 def adjusted(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:

@@ -75,11 +75,7 @@ def look_up(run: RunFolder, sample_id: str) -> SeenSample | None:
                     repeat=repeat,
                     outcome=outcome,
                     marks=marks.get(repeat),
-                    judgements={
-                        entry.name: entry.evidence
-                        for entry in evidence.find(sample_id, repeat)
-                        if isinstance(entry.evidence, Judgement)
-                    },
+                    judgements=_judgements(evidence.find(sample_id, repeat)),
                 )
             )
     own = [one for one in before if conversation_id(one) == conversation_id(sample)]
@@ -87,6 +83,20 @@ def look_up(run: RunFolder, sample_id: str) -> SeenSample | None:
     journal.close()
     evidence.close()
     return SeenSample(sample=sample, messages=messages, units=tuple(units))
+
+
+def _judgements(entries: Sequence[EvidenceEntry]) -> dict[str, Judgement]:
+    """Every judgement by its judge, numbered where a judge spoke several times of this answer."""
+    latest = {
+        (entry.name, entry.key): entry.evidence
+        for entry in entries
+        if isinstance(entry.evidence, Judgement)
+    }
+    found: dict[str, Judgement] = {}
+    for (name, _), judgement in latest.items():
+        times = sum(known.partition(" #")[0] == name for known in found)
+        found[f"{name} #{times + 1}" if times else name] = judgement
+    return found
 
 
 def _program(manifest: Manifest) -> PromptProgram:

@@ -112,6 +112,46 @@ def test_groundedness_is_the_share_of_supported_claims(court):
     assert 0.75 == metric(facts, "grounded")["value"]
 
 
+def test_show_tells_which_claims_lack_support_and_who_declines(court):
+    claims = [{"claim": "it floats", "supported": True}, {"claim": "it sings", "supported": False}]
+    grounded = court.script("grounded.yaml", lambda k: says(claims=claims))
+    declines = court.script("declines.yaml", lambda k: says(declined=True))
+    court.suite(
+        {"name": "grounded", "model": grounded, "kind": "groundedness"},
+        {"name": "declines", "model": declines, "kind": "abstention"},
+    )
+    run = court.run("run", court.answers("a", lambda k: "x"))["run"]
+    _, shown, _ = court.commands.run("show", run, "q3")
+    assert "NOT SUPPORTED: it sings" in shown
+    assert "\n  supported: it floats" in shown
+    assert "the answer declines, wrongly" in shown
+
+
+def test_a_field_that_no_sample_has_cannot_tell_where_declining_is_right(court):
+    model = court.script("judge.yaml", lambda k: says(declined=True))
+    judge = {"name": "declines", "model": model, "kind": "abstention"}
+    court.suite({**judge, "unanswerable": "kind=absent"})
+    first = court.answers("a", str)
+    code, _, err = court.commands.run("run", court.path, "--model", first, "-q")
+    assert (65, True) == (code, "no sample has the field 'kind'" in err), err
+    court.data([{**row, "kind": "absent" if k % 4 == 0 else "other"}
+                for k, row in enumerate(court.rows)])  # fmt: skip
+    assert 0.25 == metric(court.run("run", first), "declines")["value"]
+
+
+def test_what_tells_of_the_judge_is_not_split_by_slice(court):
+    model = court.script("judge.yaml", lambda k: says(score=3))
+    court.data([{**row, "kind": "ab"[k % 2]} for k, row in enumerate(court.rows)])
+    path = court.suite(rubric(model))
+    text = path.read_text()
+    path.write_text(text.replace("path: data.jsonl", "path: data.jsonl, slices: [kind]"))
+    arms = [court.answers(name, lambda k, name=name: f"{name}{k}") for name in "xy"]
+    rows = court.commands.json("compare", *arms, "--suite", path)["comparisons"]
+    sliced = {row["metric"] for row in rows if row["slice"]}
+    assert "helpful" in sliced
+    assert "helpful_parse_rate" not in sliced
+
+
 def test_groundedness_without_its_source_is_refused_by_name(court):
     judge = {"name": "grounded", "model": "scripted/echo", "kind": "groundedness", "source": "text"}
     court.suite(judge)

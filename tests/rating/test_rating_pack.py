@@ -163,11 +163,13 @@ def test_agreement_of_annotators_is_printed_pair_by_pair(desk):
 
 def test_ratings_of_single_answers_are_labels_by_hash(desk):
     desk.make("--scale", "1..5")
-    assert {1} == {len(item["arms"]) for item in desk.key["items"]}
+    assert 3 == sum(len(item["arms"]) == 2 for item in desk.key["items"])  # said by both
     anna = desk.returned("anna", lambda item: 5 if item["arms"] == ["tuned"] else 2)
     code, out, err = desk.rate("--collect", anna)
     assert 0 == code, err
-    assert "tuned: mean 5.000" in out
+    assert f"tuned: mean {(37 * 5 + 3 * 2) / 40:.3f}" in out  # what both said counts for both
+    assert "base: mean 2.000 [" in out
+    assert out.count(", n 40") == 2
     assert "ask a second one" in out
     first = json.loads((desk.pack / "ratings.jsonl").read_text().splitlines()[0])
     texts = {
@@ -182,7 +184,25 @@ def test_ratings_of_single_answers_are_labels_by_hash(desk):
     metrics = desk.commands.json("run", suite, "--model", desk.commands.folder / "base.jsonl")[
         "metrics"
     ]
-    assert metrics["people"]["value"] == pytest.approx((37 * 2 + 3 * 5) / 40)  # shown once
+    assert metrics["people"]["value"] == pytest.approx(2.0)
+
+
+def test_what_an_annotator_needs_stands_beside_the_question(desk):
+    rows = [
+        {"id": f"q{k}", "input": f"question {k}?", "target": f"right {k}", "page": f"=fact {k}"}
+        for k in range(N)
+    ]
+    desk.commands.jsonl("suite/data.jsonl", rows)
+    desk.make("--scale", "1..5", "--show", "page", "--show", "reference")
+    rows = list(csv.DictReader(io.StringIO((desk.pack / "rate.csv").read_text("utf-8-sig"))))
+    for row in rows:
+        number = row["question"].split()[1].rstrip("?")
+        assert (f"'=fact {number}", f"right {number}") == (
+            row["shown: page"], row["shown: reference"],
+        )  # fmt: skip
+    assert "=fact 7" in (desk.pack / "rate.html").read_text()
+    code, _, err = desk.rate(*desk.runs, "--show", "pages")
+    assert (64, True) == (code, "has the field 'pages'" in err)
 
 
 def test_a_filled_table_comes_back_too(desk):

@@ -76,8 +76,9 @@
       button.addEventListener("click", act);
       walk.append(button);
     }
+    const beside = Object.entries(item.shown || {}).map(([title, text]) => panel(title, text, false));
     page.replaceChildren(make("h1", pairs ? "Which answer is better?" : "How good is this answer?"), name, status,
-      panel("Question", item.question, false), make("p"), answers, buttons, comment, walk);
+      panel("Question", item.question, false), ...beside, make("p"), answers, buttons, comment, walk);
   }
   document.addEventListener("keydown", (event) => {
     if (/^(INPUT|TEXTAREA)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -63,6 +63,7 @@ class Collected(Record, frozen=True, kw_only=True):
     """
 
     kind: str
+    scale: tuple[int, int]
     n_items: int
     counts: dict[str, int]
     alpha: float | None
@@ -96,6 +97,7 @@ def collect(files: Sequence[Path], folder: Path) -> Collected:
     values = {who: _values(key, one) for who, one in returned.items()}
     return Collected(
         kind=key.kind,
+        scale=key.scale,
         n_items=len(items),
         counts={who: len(one.answers) for who, one in returned.items()},
         alpha=_alpha(key, values),
@@ -272,8 +274,8 @@ def _means(
     for name, item in items.items():
         said = [told[name] for told in values.values() if name in told]
         if said:
-            arm = key.arms[0] if key.kind == "preference" else item.arms[0]
-            by_arm.setdefault(arm, []).append(fmean(said))
+            for arm in key.arms[:1] if key.kind == "preference" else item.arms:
+                by_arm.setdefault(arm, []).append(fmean(said))
     low, high = (0.0, 1.0) if key.kind == "preference" else map(float, key.scale)
     return tuple(_mean(arm, scores, low, high) for arm, scores in sorted(by_arm.items()))
 

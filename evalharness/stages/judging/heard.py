@@ -66,7 +66,10 @@ def should_decline(judge: JudgeSpec, sample: Sample) -> bool:
     """Whether declining is the right answer to a sample."""
     if judge.unanswerable is None:
         return not sample.targets
-    said = sample.metadata.get(judge.unanswerable, False)
+    field, given, wanted = judge.unanswerable.partition("=")
+    said = sample.metadata.get(field)
+    if given:
+        return str(said) == wanted
     return said is True or str(said).lower() in ("true", "yes", "1")
 
 

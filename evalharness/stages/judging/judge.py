@@ -25,7 +25,7 @@ from evalharness.spec.suite import JudgeSpec, Suite
 from evalharness.stages.arms import Arm, resolve
 from evalharness.stages.extraction import Extractor, build_extractor
 from evalharness.stages.generate import Chain, ask_all, is_passing
-from evalharness.stages.judging.bench import Bench, open_bench
+from evalharness.stages.judging.bench import Bench, judge_place, open_bench
 from evalharness.stages.judging.heard import heard, judgement_key
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.plan import program_of, sampling_of
@@ -53,12 +53,25 @@ def gather_judgements(
         return True
     if options.judging == "stored":
         return False
+    _check_unanswerable(suite, judges, source)
     answers = Answers(suite, source, folder)
     try:
         done = [_ask(judge, answers, options, shared, report) for judge in judges]
     finally:
         answers.close()
     return all(done)
+
+
+def _check_unanswerable(suite: Suite, judges: Sequence[JudgeSpec], source: Source) -> None:
+    """Refuse a field that no sample has: every question would silently count as answerable."""
+    for judge in judges:
+        field = (judge.unanswerable or "").partition("=")[0]
+        if field and not any(field in sample.metadata for sample in source):
+            raise SpecError(
+                f"no sample has the field '{field}' that tells where declining is right",
+                where=f"{judge_place(suite, judge)}, unanswerable",
+                mend="name a field of the data, or `field=value`",
+            )
 
 
 @dataclass(frozen=True, slots=True)

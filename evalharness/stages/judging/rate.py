@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from evalharness.errors import DataError, UsageError
 from evalharness.prompts.judging import question_of
-from evalharness.records import FORMAT, Record
+from evalharness.records import FORMAT, Record, Sample
 from evalharness.stages.judging.heard import answer_sha256
 from evalharness.stages.judging.judge import Answers
 from evalharness.stages.options import RunOptions
@@ -30,15 +30,21 @@ Kind: TypeAlias = Literal["preference", "rating"]
 
 
 class PackItem(Record, frozen=True, kw_only=True):
-    """One thing to judge: a question and one or two answers, left first. item: "001" and so on."""
+    """One thing to judge: a question and one or two answers, left first. item: "001" and so on.
+
+    shown: what else an annotator needs, e.g. {"article": "..."}.
+    """
 
     item: str
     question: str
     answers: tuple[str, ...]
+    shown: dict[str, str] = {}
 
 
-Shown: TypeAlias = tuple[str, "KeyItem", tuple[str, ...]]
-"""A question, whose answers are shown, and their texts."""
+Shown: TypeAlias = tuple[Sample, "KeyItem", tuple[str, ...]]
+"""What was asked, whose answers are shown, and their texts."""
+REFERENCE: Final = "reference"
+"""Of `show`: the reference answers."""
 
 
 class Pack(Record, frozen=True, kw_only=True):
@@ -51,7 +57,10 @@ class Pack(Record, frozen=True, kw_only=True):
 
 
 class KeyItem(Record, frozen=True, kw_only=True):
-    """Whose answers an item shows: arms and hashes, left first."""
+    """Whose answers an item shows: arms and hashes, left first.
+
+    For ratings the one answer's hash, and every arm that gave this very answer.
+    """
 
     item: str
     id: str
@@ -79,12 +88,15 @@ def make_pack(
     *,
     kind: Kind,
     scale: tuple[int, int],
+    show: Sequence[str],
     rng: np.random.Generator,
 ) -> tuple[Pack, PackKey]:
     """A pack of two runs' answers side by side, or of one or two runs' answers one by one.
 
-    options.limit: items at most, drawn at random.
-    Raises UsageError for runs of two suites, DataError where there is nothing to show.
+    options.limit: items at most, drawn at random.  show: fields of the data that stand beside the
+    question, and `reference`.
+    Raises UsageError for runs of two suites and for a field that no sample has, DataError where
+    there is nothing to show.
     """
     manifests = [run.manifest() for run in runs]
     if len({manifest.suite.name for manifest in manifests}) > 1:
@@ -97,20 +109,26 @@ def make_pack(
     digits = max(3, len(str(len(order))))
     items, keys = [], []
     for number, place in enumerate(order, start=1):
-        question, key, texts = different[place]
+        sample, key, texts = different[place]
         sides = rng.permutation(len(texts))
         name = str(number).zfill(digits)
         items.append(
-            PackItem(item=name, question=question, answers=tuple(texts[side] for side in sides))
-        )
-        keys.append(
-            KeyItem(
+            PackItem(
                 item=name,
-                id=key.id,
-                repeat=key.repeat,
-                arms=tuple(key.arms[side] for side in sides),
-                answers=tuple(key.answers[side] for side in sides),
+                question=question_of(sample),
+                answers=tuple(texts[side] for side in sides),
+                shown=_beside(sample, show),
             )
+        )
+        arms = key.arms if kind == "rating" else tuple(key.arms[side] for side in sides)
+        answers = tuple(key.answers[side] for side in sides)
+        keys.append(KeyItem(item=name, id=key.id, repeat=key.repeat, arms=arms, answers=answers))
+    absent = [field for field in show if not any(field in item.shown for item in items)]
+    if absent:
+        raise UsageError(
+            f"no answer's sample has the field '{absent[0]}' to be shown",
+            where="--show",
+            mend=f"a field of the data beside input and target, or `{REFERENCE}`",
         )
     pack = sha256_of([(key.item, key.id, key.answers) for key in keys])[:12]
     return Pack(pack=pack, kind=kind, items=tuple(items), scale=scale), PackKey(
@@ -137,33 +155,35 @@ def _pairs(runs: Sequence[RunFolder], options: RunOptions) -> Iterator[Shown]:
                 key = KeyItem(
                     item="", id=unit.sample.id, repeat=unit.repeat, arms=arms, answers=hashes
                 )
-                yield question_of(unit.sample), key, texts
+                yield unit.sample, key, texts
     finally:
         one.close()
         other.close()
 
 
 def _singles(runs: Sequence[RunFolder], options: RunOptions) -> Iterator[Shown]:
-    """Every answer of every run, alone; what both runs say alike is shown once."""
-    seen: set[tuple[str, int, str]] = set()
+    """Every answer of every run, alone; what both runs say alike is shown once, for both."""
+    found: dict[tuple[str, int, str], tuple[Sample, list[str], str]] = {}
     for run in runs:
         answers = _answers(run, options)
         try:
             for unit in answers.units():
-                name = answer_sha256(unit.text)
-                if (unit.sample.id, unit.repeat, name) in seen:
-                    continue
-                seen.add((unit.sample.id, unit.repeat, name))
-                key = KeyItem(
-                    item="",
-                    id=unit.sample.id,
-                    repeat=unit.repeat,
-                    arms=(answers.manifest.arm,),
-                    answers=(name,),
-                )
-                yield question_of(unit.sample), key, (unit.text,)
+                name = (unit.sample.id, unit.repeat, answer_sha256(unit.text))
+                _, arms, _ = found.setdefault(name, (unit.sample, [], unit.text))
+                arms.append(answers.manifest.arm)
         finally:
             answers.close()
+    for (sample_id, repeat, sha256), (sample, arms, text) in found.items():
+        key = KeyItem(item="", id=sample_id, repeat=repeat, arms=tuple(arms), answers=(sha256,))
+        yield sample, key, (text,)
+
+
+def _beside(sample: Sample, show: Sequence[str]) -> dict[str, str]:
+    """What stands beside the question, by its name."""
+    known = {**sample.metadata, **sample.slices}
+    if sample.targets:
+        known[REFERENCE] = "\n".join(sample.targets)
+    return {field: str(known[field]) for field in show if field in known}
 
 
 def _answers(run: RunFolder, options: RunOptions) -> Answers:

@@ -27,7 +27,8 @@ class ArmPlan(Record, frozen=True, kw_only=True):
 class JudgePlan(Record, frozen=True, kw_only=True):
     """What one judge will be asked about all arms. by: its provider and model.
 
-    price_usd: None where the model's price is not known.
+    price_usd: None where the model's price is not known.  bounded: whether something limits the
+    length of a reply; else a usual length stands for the greatest.
     """
 
     judge: str
@@ -36,6 +37,7 @@ class JudgePlan(Record, frozen=True, kw_only=True):
     prompt_tokens: int
     answer_tokens_at_most: int
     price_usd: float | None
+    bounded: bool = True
 
 
 class GatePlan(Record, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from evalharness.clients.pricing import price_of
 from evalharness.clients.stack import Asker, Shared
 from evalharness.contracts import Source
 from evalharness.errors import SpecError
+from evalharness.spec.judges import pair_labels
 from evalharness.spec.suite import Suite
 from evalharness.stages.arms import Arm, distinct, resolve_all
 from evalharness.stages.execute import Opened, check_scoring, open_arm
@@ -75,7 +76,14 @@ def foresee(
     plans, judges = _bill(suite, arms, options, _paces(arms, earlier))
     facts = plan_power(suite, pilot, plans, n=n, better_by=assumed.gain, rng=rng)
     hashes = {**facts.hashes, "data": data_fingerprint(suite.data, suite, options)}
-    return msgspec.structs.replace(facts, judges=tuple(judges), hashes=hashes)
+    basis = facts.basis + _unseen(suite)
+    return msgspec.structs.replace(facts, basis=basis, judges=tuple(judges), hashes=hashes)
+
+
+def _unseen(suite: Suite) -> str:
+    """Gates that only a pair of arms can show, and no pilot of single answers."""
+    names = [gate.metric for gate in suite.policy.gates if gate.metric in pair_labels(suite)]
+    return f"; not in these figures: {', '.join(names)} (judged on pairs)" if names else ""
 
 
 def _paces(arms: Sequence[Arm], earlier: Pairing | None) -> dict[str, float]:

@@ -172,5 +172,8 @@ def _plan(
         requests=requests,
         prompt_tokens=prompt,
         answer_tokens_at_most=answers,
-        price_usd=price_usd(price, prompt_tokens=prompt, answer_tokens=answers),
+        price_usd=price_usd(price, prompt_tokens=prompt, answer_tokens=answers)
+        if requests
+        else 0.0,
+        bounded=bench.generation.max_tokens is not None,
     )

@@ -1,11 +1,11 @@
 """What the emulated models say: pure functions of the request.
 
 Reads: messages, sampling options and the plan's gold answers.  Gives: Said.
-Depends on: readers, records.
+Depends on: judges, readers, records.
 Model names: `echo`, `reverse`, `gold@0.8`, `verbose`, `json`, `code`, `think`, `words@40`,
 `constant:TEXT`, `learner@0.9` (knows nothing until it is tuned), `reader@0.8` and
-`tuned-reader@0.8` (see readers.py); any other name echoes.  What stands before the last `/` and
-behind `#` is left out, so `meta/echo#fault=hang` echoes too.
+`tuned-reader@0.8` (see readers.py), `judge@0.9` (see judges.py); any other name echoes.  What
+stands before the last `/` and behind `#` is left out, so `meta/echo#fault=hang` echoes too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from evalharness.records import JsonObject
+from evalharness.testing.emulator.judges import JUDGES, judge
 from evalharness.testing.emulator.readers import READERS, WRONG, read
 
 TOKEN: Final = re.compile(r"\s*\S+|\s+$")
@@ -60,6 +61,8 @@ def answer(model: str, body: JsonObject, gold: Mapping[str, str], *, choice: int
     program, _, setting = name.partition("@")
     if program in READERS:
         text = read(program, float(setting or 1), body, gold)
+    elif program in JUDGES:
+        text = judge(float(setting or 1), asked, draw(body, choice))
     else:
         text = spoken(name, asked, gold, draw(body, choice))
     prompt_tokens = sum(count(str(turn.get("content") or "")) + TEMPLATE_TOKENS for turn in turns)
