@@ -165,8 +165,7 @@ class NamespaceRoom:
                 drop_to(uid)
                 linux.prctl(linux.PR_SET_DUMPABLE, 1)  # or the id maps could not be written
                 self._unshare_as_user(proc_fd)
-        for old, new in self._settings.relocate:
-            view.relocate(old, new)
+        view.relocate(self._settings.relocate)
         self._become_first_process()
         linux.prctl(linux.PR_SET_DUMPABLE, 0)
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 from . import linux
@@ -76,12 +77,20 @@ def mount_work(disk_bytes: int, inodes: int) -> None:
     os.chdir(WORK)
 
 
-def relocate(old: str, new: str) -> None:
-    """Teach the running interpreter that its library moved from `old` to `new`."""
+def relocate(moves: Iterable[tuple[str, str]]) -> None:
+    """Teach the running interpreter that folders of its library moved, each from old to new.
+
+    All at once: an interpreter that knows only half of it cannot even import what forgetting the
+    old places takes (`importlib.invalidate_caches` imports since Python 3.12).
+    """
+    known = tuple(moves)
 
     def moved(path: str) -> str:
-        """A path under the old root, under the new one."""
-        return new + path[len(old) :] if path == old or path.startswith(old + "/") else path
+        """A path under an old root, under its new one."""
+        for old, new in known:
+            if path == old or path.startswith(old + "/"):
+                return new + path[len(old) :]
+        return path
 
     sys.path[:] = [moved(path) for path in sys.path]
     for name in ("prefix", "base_prefix", "exec_prefix", "base_exec_prefix", "executable"):
