@@ -157,7 +157,8 @@ class TokenLogprob(Record, frozen=True, kw_only=True):
     top: dict[str, float] = {}
 
     def __post_init__(self) -> None:
-        require_finite("TokenLogprob", logprob=self.logprob)
+        if not math.isfinite(self.logprob):  # a call less for each token
+            require_finite("TokenLogprob", logprob=self.logprob)
 
 
 class Provenance(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -194,11 +195,11 @@ class Completion(Record, frozen=True, kw_only=True, omit_defaults=True):
     provenance: Provenance = Provenance()
 
     def __post_init__(self) -> None:
-        if self.latency_s is self.ttft_s is self.cost_usd is None:
-            return  # most recordings: one test an answer instead of three
-        require_finite(
-            "Completion", latency_s=self.latency_s, ttft_s=self.ttft_s, cost_usd=self.cost_usd
-        )
+        known = (self.latency_s or 0.0) + (self.ttft_s or 0.0) + (self.cost_usd or 0.0)
+        if not math.isfinite(known):  # one test an answer instead of three
+            require_finite(
+                "Completion", latency_s=self.latency_s, ttft_s=self.ttft_s, cost_usd=self.cost_usd
+            )
 
 
 FailureKind: TypeAlias = Literal[
