@@ -13,6 +13,7 @@ A judge gives a number or `Unscored(reason)`; there is no third thing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -144,6 +145,8 @@ class QuantileMetric(RowMetric):
 
     def reduce_weighted(self, rows_nk: Array, weights_bn: Array) -> Array:
         """Quantiles [b] under weights [b, n]; a row with n = 0 weighs nothing. NaN without rows."""
+        if len(weights_bn) == 1 and (weights_bn == 1.0).all() and (rows_nk[:, 1] == 1.0).all():
+            return _plain_quantile(np.sort(rows_nk[:, 0]), self.quantile)
         order = np.argsort(rows_nk[:, 0], kind="stable")
         ordered_n = rows_nk[order, 0]
         counted_n = rows_nk[order, 1]
@@ -159,6 +162,16 @@ class QuantileMetric(RowMetric):
     def bounds(self, samples: Sequence[Sample]) -> tuple[Array, Array] | None:  # noqa: ARG002
         """None: there is no worst latency."""
         return None
+
+
+def _plain_quantile(ordered_n: Array, quantile: float) -> Array:
+    """`_weighted_quantiles` [1] where every row stands once: without arrays of weights."""
+    if len(ordered_n) == 0:
+        return np.full(1, np.nan)
+    place = (len(ordered_n) - 1) * quantile
+    below = math.floor(place)
+    low, high = ordered_n[below], ordered_n[min(below + 1, len(ordered_n) - 1)]
+    return np.array([low + (place - below) * (high - low)])
 
 
 def _weighted_quantiles(ordered_n: Array, weights_bn: Array, quantile: float) -> Array:
@@ -179,13 +192,14 @@ def _weighted_quantiles(ordered_n: Array, weights_bn: Array, quantile: float) ->
 
 def mean_rows(values: Sequence[Judged]) -> Rows:
     """Rows (value, 1) from judgements; zeros and a reason where there is no number."""
-    reasons = {
-        index: value.reason for index, value in enumerate(values) if isinstance(value, Unscored)
-    }
     rows_nk = np.ones((len(values), 2))
-    if not reasons:
+    try:
         rows_nk[:, 0] = np.array(values, dtype=np.float64)
         return Rows(rows_nk, np.ones(len(values), dtype=np.bool_))
+    except TypeError:  # a reason is no number
+        reasons = {
+            index: value.reason for index, value in enumerate(values) if isinstance(value, Unscored)
+        }
     scored_n = np.ones(len(values), dtype=np.bool_)
     scored_n[list(reasons)] = False
     rows_nk[:, 0] = [0.0 if isinstance(value, Unscored) else value for value in values]

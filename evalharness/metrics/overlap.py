@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
@@ -111,6 +112,9 @@ def runs(
     judged: written for items that are in no run.  absent: what is said of an item without
     references; None lets it take part.
     """
+    if _is_small(items, absent):
+        yield list(range(len(items)))
+        return
     run: list[int] = []
     size = 0
     for index, item in enumerate(items):
@@ -132,6 +136,16 @@ def runs(
         run.append(index)
     if run:
         yield run
+
+
+def _is_small(items: Sequence[Item], absent: Unscored | None) -> bool:
+    """Whether all items take part and are surely one run: the usual batch of short answers."""
+    targets = [item.sample.targets for item in items]
+    counts = [*map(len, targets)]
+    if not counts or (absent is not None and not min(counts)):
+        return False
+    longest = sum(map(len, [item.text for item in items])) + len(items)
+    return longest * max(counts) + sum(map(len, chain.from_iterable(targets))) <= CHUNK_CHARACTERS
 
 
 def _joined_lines(table: CodeTable, texts: Sequence[str]) -> list[str]:

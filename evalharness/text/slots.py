@@ -39,10 +39,10 @@ _SHIFT: Final = np.uint64(64 - SLOT_BITS)
 class WordSlots:
     """Codes of words by slot.
 
-    ask: the code of a word that has no slot yet, or has lost it; "" for a word without one.
+    ask: the codes of words that have no slot yet, or have lost it; "" for a word without one.
     """
 
-    def __init__(self, ask: Callable[[bytes], str]) -> None:
+    def __init__(self, ask: Callable[[Sequence[bytes]], Sequence[str]]) -> None:
         self._ask = ask
         self._first = np.zeros(1 << SLOT_BITS, dtype=np.uint64)
         self._second = np.zeros(1 << SLOT_BITS, dtype=np.uint64)
@@ -55,7 +55,7 @@ class WordSlots:
         """
         content = b" ".join((b"", *spaced, b" " * WORD_BYTES))
         if b"\0" in content:  # "a" and "a\0" would be the same two numbers
-            return ["".join(map(self._ask, one.split())) for one in spaced]
+            return ["".join(self._ask(one.split())) for one in spaced]
         is_word = np.frombuffer(content.translate(_IS_WORD), dtype=np.bool_)
         edges = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
         starts, ends = edges[::2], edges[1::2]
@@ -90,9 +90,9 @@ class WordSlots:
         if len(long) and lengths.max() > WORD_BYTES:
             unknown = np.union1d(unknown, np.flatnonzero(lengths > WORD_BYTES))
         if len(unknown):
-            words = zip(starts[unknown].tolist(), ends[unknown].tolist(), strict=True)
-            asked = [ord(self._ask(content[start:end]) or "\0") for start, end in words]
-            codes[unknown] = asked
+            places = zip(starts[unknown].tolist(), ends[unknown].tolist(), strict=True)
+            asked = self._ask([content[start:end] for start, end in places])
+            codes[unknown] = [ord(code or "\0") for code in asked]
             self._take_slots(unknown[lengths[unknown] <= WORD_BYTES], slots, first, second, codes)
         return codes
 
