@@ -105,7 +105,8 @@ def make_pack(
     different = [one for one in shown if len(set(one[1].answers)) == len(one[1].answers)]
     if not different:
         raise DataError("there is no answer to show", where=", ".join(str(r.path) for r in runs))
-    order = rng.permutation(len(different))[: options.limit]
+    different.sort(key=lambda one: (one[1].id, one[1].repeat, *sorted(one[1].answers)))
+    order = rng.permutation(len(different))[: options.limit]  # whichever run is named first
     digits = max(3, len(str(len(order))))
     items, keys = [], []
     for number, place in enumerate(order, start=1):
