@@ -11,6 +11,7 @@ SCRIPT = """
 import sys
 from jail.view import relocate
 relocate([({package!r}, "/jail"), ({old!r}, {new!r})])
+print("random" in sys.modules)
 import colorsys
 print(colorsys.__file__)
 print(sys.prefix)
@@ -34,7 +35,8 @@ def test_all_folders_move_at_once(tmp_path):
     )
 
     assert 0 == ran.returncode, ran.stderr
-    module, prefix, left = ran.stdout.splitlines()
+    early, module, prefix, left = ran.stdout.splitlines()
+    assert "False" == early  # it is seeded when a program imports it, and not before
     assert module.startswith(str(new))
     assert str(new) == prefix
     assert "[]" == left

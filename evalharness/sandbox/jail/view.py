@@ -10,7 +10,6 @@ one place that can be written.  There is no /proc, no /sys, and nothing of the h
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Iterable
@@ -80,8 +79,8 @@ def mount_work(disk_bytes: int, inodes: int) -> None:
 def relocate(moves: Iterable[tuple[str, str]]) -> None:
     """Teach the running interpreter that folders of its library moved, each from old to new.
 
-    All at once: an interpreter that knows only half of it cannot even import what forgetting the
-    old places takes (`importlib.invalidate_caches` imports since Python 3.12).
+    What was known of the old places is forgotten; not by `importlib.invalidate_caches`, which
+    imports a good part of the library since Python 3.12, `random` with it.
     """
     known = tuple(moves)
 
@@ -101,7 +100,6 @@ def relocate(moves: Iterable[tuple[str, str]]) -> None:
         if isinstance(folders, list):
             folders[:] = [moved(path) for path in folders]
     sys.path_importer_cache.clear()
-    importlib.invalidate_caches()
 
 
 def open_to_all(path: str) -> bool:
