@@ -105,7 +105,7 @@ def summarise(
 
 def _answered_value(table: MarkTable, label: str, slice_name: str | None) -> float | None:
     """The metric's value over the answered units alone."""
-    answered, _, _ = arm_rows(table, label, slice_name=slice_name, failures="left_out")
+    answered, _ = arm_rows(table, label, slice_name=slice_name, failures="left_out")
     return plain_value(table.metrics[label].columns, answered)
 
 
@@ -169,7 +169,7 @@ def warnings(table: MarkTable) -> list[str]:
         if columns.sees == "outcomes" or not metric.answered_n.any():
             continue
         worst = columns.low if columns.direction == "higher" else columns.high
-        value = plain_value(columns, metric.rows_nk[metric.answered_n])
+        value = _answered_value(table, label, None)
         if worst is not None and value == worst and len(table) > 1:
             found.append(
                 f"{label} is {worst:g} on every sample: is the suite broken, or its extraction?"

@@ -184,16 +184,18 @@ def slice_mask(table: MarkTable, name: str) -> Mask:
 
 def arm_rows(
     table: MarkTable, label: str, *, slice_name: str | None, failures: Failures
-) -> tuple[Array, Words, int]:
-    """One arm's rows of a metric for an absolute bar: rows [n, k], clusters [n], left out.
+) -> tuple[Array, Words | None]:
+    """One arm's rows of a metric for an absolute bar [n, k], and their clusters [n].
 
-    Failures count as worst (`against_candidate`) or are left out.
+    Failures count as worst (`against_candidate`) or are left out.  No clusters where every unit
+    stands alone.
     """
-    keep, left_out = arm_units(table, label, slice_name=slice_name, failures=failures)
-    rows_nk, cluster_n = table.metrics[label].rows_nk, table.cluster_n
+    keep, _ = arm_units(table, label, slice_name=slice_name, failures=failures)
+    rows_nk = table.metrics[label].rows_nk
+    cluster_n = table.cluster_n if table.clustered else None
     if keep.all():  # the common case, without copies
-        return rows_nk, cluster_n, left_out
-    return rows_nk[keep], cluster_n[keep], left_out
+        return rows_nk, cluster_n
+    return rows_nk[keep], None if cluster_n is None else cluster_n[keep]
 
 
 def arm_units(

@@ -31,7 +31,8 @@ from evalharness.stats.moments import (
     as_values,
     cluster_sums,
     clusters_are_copies,
-    skewness,
+    skewness_of,
+    sum_of_squares,
 )
 from evalharness.stats.special import t_cdf, t_quantile, t_sf
 from evalharness.stats.unseen import unseen_bound, unseen_p
@@ -189,24 +190,27 @@ def _ratio_of_sums(
     require(count, 2, what="a mean with an interval", unit="clusters")
     size = float(len(values))
     value = float(total.sum()) / size if np.ptp(values) > 0.0 else float(values[0])
-    residuals = value * sizes
-    np.subtract(total, residuals, out=residuals)
-    spread = _sum_of_squares(residuals)
-    if spread <= 1e-24 * _sum_of_squares(total):
-        residuals, spread = np.zeros(count), 0.0
+
+    def residuals(total: Array, sizes: Array) -> Array:
+        return total - value * sizes
+
+    def shifts(total: Array, sizes: Array) -> Array:  # value minus the mean without that cluster
+        return residuals(total, sizes) / (size - sizes)
+
+    spread = sum_of_squares(residuals, total, sizes)
+    if spread <= 1e-24 * float((total**2).sum()):
+        spread = 0.0
     se = float(np.sqrt(spread * count / (count - 1.0))) / size
-    shifts = residuals / (size - sizes)  # value minus the mean without that cluster
-    se_jackknife = float(np.sqrt((count - 1.0) / count * _sum_of_squares(shifts)))
-    del shifts  # each of these holds 0.8 MB for 100,000 values
+    squares = sum_of_squares(shifts, total, sizes) if spread else 0.0
+    se_jackknife = float(np.sqrt((count - 1.0) / count * squares))
     low, high = limits
-    skew = skewness(residuals) if spread else 0.0
+    skew = skewness_of(residuals, total, sizes) if spread else 0.0
     if spread == 0.0 and (low is None or high is None):
         raise TooFewSamples(
             f"all {n} values are equal and their range is unknown: nothing bounds the unseen",
             mend="declare the metric's range, or add samples until they vary",
         )
-    del residuals
-    independent = _sum_of_squares(values - value)
+    independent = sum_of_squares(lambda some: some - value, values)
     design = spread / independent if independent > 0.0 and spread else size / count
     return MeanEffect(
         value=value,
@@ -230,10 +234,6 @@ def _summed(values: Array, clusters: Codes | None) -> tuple[Array, Array]:
         return values, np.broadcast_to(np.float64(1.0), values.shape)
     sums = cluster_sums(np.column_stack([values, np.ones(len(values))]), clusters)
     return sums[:, 0], sums[:, 1]
-
-
-def _sum_of_squares(values: Array) -> float:
-    return float((values**2).sum())
 
 
 def _effective_clusters(sizes: Array) -> float:

@@ -6,8 +6,8 @@ Depends on: inference, numpy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from evalharness.stats.inference import require
 
 Array: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.intp]
+Term: TypeAlias = Callable[..., Array]
+
+PIECE: Final = 1 << 14
+"""Terms of a sum that are held at once: 128 kB, which a processor's cache holds too."""
 
 
 def as_values(values: Sequence[float] | Array, *, what: str = "values") -> Array:
@@ -48,12 +52,47 @@ def variance(values: Array) -> float:
 
 def skewness(values: Array) -> float:
     """The third standardised moment of [n] values; 0 where they are all equal."""
-    scale = max(abs(float(values.max())), abs(float(values.min()))) if len(values) else 0.0
-    centred = values - values.mean()
-    second = float((centred**2).mean())
+    return skewness_of(lambda some: some, values)
+
+
+def skewness_of(term: Term, *arrays: Array) -> float:
+    """The skewness of term(*arrays) [n], which is computed by pieces and never held whole."""
+    n = len(arrays[0])
+    if n == 0:
+        return 0.0
+    mean = sum_of(term, *arrays) / n
+    scale = max(
+        float(np.abs(term(*(array[start : start + PIECE] for array in arrays))).max())
+        for start in range(0, n, PIECE)
+    )
+    second = sum_of(lambda *some: (term(*some) - mean) ** 2, *arrays) / n
     if second <= (1e-12 * scale) ** 2:
         return 0.0
-    return float(np.power(centred, 3, out=centred).mean() / second**1.5)
+    third = sum_of(lambda *some: (term(*some) - mean) ** 3, *arrays) / n
+    return float(third / second**1.5)
+
+
+def sum_of_squares(term: Term, *arrays: Array) -> float:
+    """The sum of term(*arrays) ** 2 [n], by pieces as `sum_of`."""
+    return sum_of(lambda *some: term(*some) ** 2, *arrays)
+
+
+def sum_of(term: Term, *arrays: Array) -> float:
+    """The sum of term(*arrays) [n], by pieces: no array of n terms is made.
+
+    term: elementwise.  Adds in the order of numpy's own pairwise summation, which halves an array
+    at a multiple of 8: equal to `term(*arrays).sum()` to the last bit.
+
+    >>> values = np.linspace(0.0, 1.0, 100_000)
+    >>> sum_of(np.square, values) == np.square(values).sum()
+    True
+    """
+    n = len(arrays[0])
+    if n <= PIECE:
+        return float(term(*arrays).sum())
+    half = n // 2 - n // 2 % 8
+    left, right = [array[:half] for array in arrays], [array[half:] for array in arrays]
+    return sum_of(term, *left) + sum_of(term, *right)
 
 
 def cluster_codes(labels: Sequence[object] | NDArray[np.generic]) -> Codes:

@@ -76,6 +76,15 @@ class Column:
     def extend(self, numbers: Iterable[float]) -> None:
         """More numbers, row by row."""
         self._buffer.extend(numbers)
+        self._spill()
+
+    def append(self, number: float) -> None:
+        """One more number."""
+        self._buffer.append(number)
+        self._spill()
+
+    def _spill(self) -> None:
+        """Write the buffer out once it is full."""
         if len(self._buffer) * self._buffer.itemsize >= BUFFER_BYTES:
             self._blocks.append((self._file.append(self._buffer.tobytes()), len(self._buffer)))
             self._written += len(self._buffer)

@@ -8,7 +8,6 @@ A journal killed at any byte is cut back to its last whole line and goes on from
 from __future__ import annotations
 
 import os
-from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ import msgspec
 
 from evalharness.errors import StoreError
 from evalharness.records import FORMAT, Attempt, Evidence, Outcome, Provenance, Record, Usage
+from evalharness.store.columns import Column, ColumnFile
 from evalharness.store.files import cannot_write, writing
 
 SYNC_EVERY = 64
@@ -28,7 +28,8 @@ SYNC_EVERY = 64
 NUMBER_BITS = 28
 NUMBER_MASK = (1 << NUMBER_BITS) - 1
 """Records that one index can number; the 36 bits above it hold the hash."""
-_HASH_MASK = (1 << 64) - 1 - NUMBER_MASK
+_WORD_MASK = (1 << 64) - 1
+_HASH_MASK = _WORD_MASK - NUMBER_MASK
 _STEP = 0x9E3779B97F4A7C15  # odd, so that repeats spread over all of 2**64 (Knuth's golden ratio)
 
 
@@ -145,10 +146,11 @@ def cut_torn_line(path: Path) -> int:
 
 
 class JournalReader(Generic[Entry]):
-    """Finds records by (sample id, repeat) with 16 bytes of memory a record.
+    """Finds records by (sample id, repeat).
 
     While each unit stands once and units are asked for in the order written, as a scored recording
-    does, the next line is taken without a search; the first that differs ends that.
+    does, the next line is taken and no index is held; the first that differs loads one, of 16 bytes
+    of memory a record.
     The last line of a unit counts: an answer that replaces an earlier failure stands below it.
     Raises StoreError for a foreign or damaged file, with the line.
     """
@@ -157,19 +159,16 @@ class JournalReader(Generic[Entry]):
         self.path = path
         self._decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(entry)
         self._file = path.open("rb") if path.exists() else None
-        self._offsets = array("Q")
-        self._places = array("Q")
+        columns = ColumnFile()
+        self._hashes, self._starts = Column(columns, "Q"), Column(columns, "Q")
+        self._index: _Index | None = None
         self._offset = -1
-        self._next = 0
-        self._in_order = True
+        self._next = self._after = 0
         self._scan(name)
+        self._in_order = _all_differ(self._hashes)
 
     def _scan(self, name: str) -> None:
-        """Note where each record starts, and sort (hash of the unit, number of the record).
-
-        Both stand in one 64-bit word, the number in the lower bits, so that one array sorted in
-        place is the whole index; `find` compares the ids themselves.
-        """
+        """Note the unit of each record and where it starts."""
         place = msgspec.json.Decoder(_Place)
         offset = 0
         for number, line in enumerate(self._file or (), start=1):
@@ -178,6 +177,7 @@ class JournalReader(Generic[Entry]):
                 break  # torn by a kill: the next writer cuts it off
             if number == 1:
                 check_header(line, name, self.path)
+                self._after = offset
                 continue
             try:
                 found = place.decode(line)
@@ -187,40 +187,28 @@ class JournalReader(Generic[Entry]):
                     where=f"{self.path}:{number}",
                     mend="delete that line and run the command again; the sample is asked anew",
                 ) from error
-            self._places.append(prefix(found.id, found.repeat) | len(self._offsets))
-            self._offsets.append(start)
-        if len(self._places) > 1:
-            import numpy as np
-
-            places = np.frombuffer(self._places, dtype=np.uint64)
-            places.sort()
-            hashes = places >> np.uint64(NUMBER_BITS)
-            self._in_order = not bool((hashes[1:] == hashes[:-1]).any())
+            self._hashes.append(hash_of(found.id, found.repeat))
+            self._starts.append(start)
 
     def __len__(self) -> int:
-        return len(self._offsets)
+        return len(self._starts)
 
     def find(self, sample_id: str, repeat: int) -> list[Entry]:
         """Every record of a unit, oldest first; empty if there is none."""
-        if self._in_order and self._next < len(self._offsets):
-            entry = self._read(self._offsets[self._next])
+        if self._in_order and self._next < len(self):
+            entry = self._read(self._after)
             if entry.id == sample_id and entry.repeat == repeat:
-                self._next += 1
+                self._next, self._after = self._next + 1, self._offset
                 return [entry]
             self._in_order = False
         return self._search(sample_id, repeat)
 
     def _search(self, sample_id: str, repeat: int) -> list[Entry]:
-        """Every record of a unit by way of the index."""
-        wanted = prefix(sample_id, repeat)
-        place = bisect_left(self._places, wanted)
-        found: list[Entry] = []
-        while place < len(self._places) and self._places[place] & ~NUMBER_MASK == wanted:
-            entry = self._read(self._offsets[self._places[place] & NUMBER_MASK])
-            if entry.id == sample_id and entry.repeat == repeat:
-                found.append(entry)
-            place += 1
-        return found
+        """Every record of a unit by way of the index, which compares ids but for a collision."""
+        if self._index is None:
+            self._index = _Index(self._hashes, self._starts)
+        entries = map(self._read, self._index.offsets(hash_of(sample_id, repeat)))
+        return [entry for entry in entries if entry.id == sample_id and entry.repeat == repeat]
 
     def _read(self, offset: int) -> Entry:
         if self._file is None:
@@ -238,9 +226,43 @@ class JournalReader(Generic[Entry]):
             self._file = None
 
 
-def prefix(sample_id: str, repeat: int) -> int:
-    """A unit's hash, of this process only, with the lower bits free for a record's number."""
-    return (hash(sample_id) + repeat * _STEP) & _HASH_MASK
+class _Index:
+    """Where the records of a unit start, by hash: 16 bytes of memory a record.
+
+    Hash and number of a record stand in one 64-bit word, the number in the lower bits, so that one
+    sorted array is all that is searched.
+    """
+
+    def __init__(self, hashes: Column, starts: Column) -> None:
+        import numpy as np
+
+        words = hashes.load()
+        words &= np.uint64(_HASH_MASK)
+        words |= np.arange(len(words), dtype=np.uint64)
+        words.sort()
+        self._words, self._starts = words.data, starts.load().data
+
+    def offsets(self, unit: int) -> Iterator[int]:
+        """Where records start whose unit may be the one of this hash, oldest first."""
+        wanted = unit & _HASH_MASK
+        place = bisect_left(self._words, wanted)
+        while place < len(self._words) and self._words[place] & _HASH_MASK == wanted:
+            yield self._starts[self._words[place] & NUMBER_MASK]
+            place += 1
+
+
+def _all_differ(hashes: Column) -> bool:
+    """Whether no two numbers of a column are equal."""
+    if len(hashes) < 2:  # without loading numpy
+        return True
+    ascending = hashes.load()
+    ascending.sort()
+    return not bool((ascending[1:] == ascending[:-1]).any())
+
+
+def hash_of(sample_id: str, repeat: int) -> int:
+    """A unit's 64-bit hash, of this process only."""
+    return (hash(sample_id) + repeat * _STEP) & _WORD_MASK
 
 
 def read_entries(path: Path, entry: type[Entry]) -> Iterator[Entry]:

@@ -136,6 +136,15 @@ def test_weights_of_a_quantile_are_repetitions(values, seed):
 
 
 @given(values=VALUES)
+def test_a_quantile_without_weights_is_that_of_equal_ones_to_the_last_bit(values):
+    metric = make_metric("latency_p95_s", {})
+    rows_nk = np.stack([values, np.ones(len(values))], axis=-1)
+    alone, beside = np.ones((1, len(values))), np.ones((2, len(values)))
+    whole = metric.reduce_weighted(rows_nk, beside)
+    assert [metric.reduce_weighted(rows_nk, alone)[0]] * 2 == whole.tolist()
+
+
+@given(values=VALUES)
 def test_a_quantile_does_not_depend_on_the_order(values):
     metric = make_metric("latency_p50_s", {})
     rows_nk = np.stack([values, np.ones(len(values))], axis=-1)

@@ -128,16 +128,17 @@ def absolute_effect(
 ) -> Measured:
     """One arm's value of one metric. Raises TooFewSamples where nothing can be said."""
     columns = table.metrics[label].columns
-    rows, clusters, _ = arm_rows(table, label, slice_name=slice_name, failures=failures)
+    rows, clusters = arm_rows(table, label, slice_name=slice_name, failures=failures)
     if len(rows) == 0:
         raise TooFewSamples(f"no sample has a value of {label}")
     seed = derive_seed(seed, "estimate", label, slice_name or "")
-    codes = codes_of(clusters) if table.clustered and not columns.independent else None
+    codes = None if clusters is None or columns.independent else codes_of(clusters)
+    value = plain_value(columns, rows)
     effect = one_arm(columns, rows, codes, seed)
     return Measured(
         effect=effect,
         form="value",
-        candidate=plain_value(columns, rows),
+        candidate=value,
         baseline=None,
         unit_variance=_unit_variance(effect, "value"),
         best=columns.high if columns.direction == "higher" else columns.low,

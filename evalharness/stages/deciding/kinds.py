@@ -40,7 +40,7 @@ def plain_value(columns: MetricColumns, rows_nk: Array) -> float | None:
         return float(rows_nk[:, 0].sum() / rows_nk[:, 1].sum())
     metric = metric_of(columns)
     if columns.kind in WEIGHTED_KINDS:
-        value = float(metric.reduce_weighted(rows_nk, np.ones((1, len(rows_nk))))[0])
+        value = float(metric.reduce_weighted(rows_nk, np.broadcast_to(1.0, (1, len(rows_nk))))[0])
     else:
         value = float(metric.reduce(rows_nk.sum(axis=0)))
     return value if np.isfinite(value) else None
