@@ -21,7 +21,7 @@ REQUIRED = {
     "format_ok": {"length": {"max": 60}, "forbid": ["(?i)as an ai"]},
     "language": {"language": "en"},
 }
-NAMES = sorted(set(METRICS) - ENCODER_METRICS)
+NAMES = sorted(METRICS)
 HEADINGS = ["Formula", "Source", "Options", "What it gives", "Known disagreements", "Example"]
 FLAGS = doctest.NORMALIZE_WHITESPACE
 
@@ -46,8 +46,11 @@ def test_a_metrics_page_has_every_part_and_its_example_runs(name, pages):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_metrics_page_names_every_option_and_the_signature(name, pages):
     text = (pages / f"{name}.md").read_text(encoding="utf-8")
-    metric = make_metric(name, REQUIRED.get(name, {}))
-    assert f"Signature: `{metric.signature}`" in text
+    if name in ENCODER_METRICS:  # their signature holds the digest of an encoder
+        assert f"`{name}|enc:" in text
+    else:
+        metric = make_metric(name, REQUIRED.get(name, {}))
+        assert f"Signature: `{metric.signature}`" in text
     options = {
         parameter.name
         for table in (METRICS, REFERENCES)
