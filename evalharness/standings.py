@@ -136,6 +136,25 @@ class Ladder(Record, frozen=True, kw_only=True):
     answer: str | None
 
 
+class BreakEvenRow(Record, frozen=True, kw_only=True):
+    """From how many requests an hour a machine by the hour is cheaper than a baseline by token.
+
+    usd_per_hour: of the candidate's machine.  usd_per_request: the baseline's mean cost.
+    lower_per_hour, upper_per_hour: where the bounds of that mean put it; None where it has none,
+    the upper one where a request may cost nothing.  level: of both together.
+    """
+
+    suite: str
+    baseline: str
+    candidate_arm: str
+    usd_per_hour: float
+    usd_per_request: float
+    requests_per_hour: float
+    lower_per_hour: float | None
+    upper_per_hour: float | None
+    level: float | None
+
+
 class Standings(Record, frozen=True, kw_only=True):
     """All of them; empty where two arms alone were compared and the policy makes no joint claim."""
 
@@ -143,3 +162,4 @@ class Standings(Record, frozen=True, kw_only=True):
     rankings: tuple[Ranking, ...] = ()
     fronts: tuple[Front, ...] = ()
     ladder: Ladder | None = None
+    break_evens: tuple[BreakEvenRow, ...] = ()

@@ -1,4 +1,4 @@
-"""How the arms stand to each other, in sentences: joint claims, the ladder, ties, who is dominated.
+"""How the arms stand to each other, in sentences: claims, ladder, break-even, ties, dominance.
 
 Reads: the Standings of facts.  Gives: (name, sentence) pairs in one medium.
 Depends on: numbers, clean.  Computes no statistic.
@@ -14,7 +14,15 @@ from evalharness.report import numbers
 from evalharness.report.clean import one_line
 from evalharness.report.numbers import Medium
 from evalharness.results import Facts
-from evalharness.standings import ClaimPart, Front, JointClaim, Ladder, RankedArm, Ranking
+from evalharness.standings import (
+    BreakEvenRow,
+    ClaimPart,
+    Front,
+    JointClaim,
+    Ladder,
+    RankedArm,
+    Ranking,
+)
 
 SHOWN: Final[Mapping[GateOutcome, str]] = {
     "PASS": "shown together",
@@ -30,6 +38,7 @@ def standing_lines(facts: Facts, medium: Medium) -> list[tuple[str, str]]:
     lines = [("claim", claim_words(claim, medium)) for claim in found.claims]
     if found.ladder is not None and facts.gates:
         lines.append(("ladder", ladder_words(found.ladder, rungs)))
+    lines += [("break-even", break_even_words(row)) for row in found.break_evens]
     several = len({ranking.suite for ranking in found.rankings}) > 1
     lines += [
         ("ranking", f"{_of(one.suite, several)}{ranking_words(one, medium)}")
@@ -82,10 +91,24 @@ def ladder_words(ladder: Ladder, rungs: Mapping[str, str]) -> str:
         word = "the only rung" if len(passing) == 1 else "the cheapest rung"
         lead = f"{_named(ladder.answer, rungs)} is {word} that passes {against}"
     elif passing:
-        lead = f"{_listed(passing)} pass {against}; not all their prices are known, so none is cheapest"
+        unpriced = "not all their prices are known, so none is cheapest"
+        lead = f"{_listed(passing)} pass {against}; {unpriced}"
     else:
         lead = f"no rung is shown to pass {against}"
     return f"{lead} ({told}; Holm over {len(ladder.rungs)} rungs)"
+
+
+def break_even_words(row: BreakEvenRow) -> str:
+    """From how many requests an hour the machine pays, with what the baseline costs."""
+    between = ""
+    if row.lower_per_hour is not None:
+        upper = "no bound" if row.upper_per_hour is None else f"{row.upper_per_hour:,.0f}"
+        between = f" [{row.lower_per_hour:,.0f}, {upper}]"
+    machine = f"{one_line(row.candidate_arm)} at ${numbers.exact(row.usd_per_hour)} an hour"
+    return (
+        f"{machine} is cheaper than {one_line(row.baseline)} at {_price(row.usd_per_request)} from "
+        f"{row.requests_per_hour:,.0f}{between} requests an hour on"
+    )
 
 
 def _price(usd: float) -> str:

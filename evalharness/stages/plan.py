@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from evalharness.clients.pricing import price_of
 from evalharness.contracts import Identity, PromptProgram, Source
 from evalharness.data.identity import input_sha256
 from evalharness.data.plugins import plugin_source
@@ -23,13 +24,13 @@ from evalharness.data.spool import read_once
 from evalharness.errors import DataError, UsageError
 from evalharness.records import Message, Request, Sample, Sampling
 from evalharness.spec.read import digest
-from evalharness.spec.suite import DataSpec, GenerationSpec, Suite
+from evalharness.spec.suite import DataSpec, GenerationSpec, PriceSpec, Suite
 from evalharness.stages.arms import Arm
 from evalharness.stages.continuations import continuations, repeats_of
 from evalharness.stages.options import RunOptions
 from evalharness.stages.standings.rungs import rung_of
 from evalharness.store.keys import derive_seed, request_key, sha256_of, unit_hash
-from evalharness.store.runs import Manifest, RunFolder, open_run
+from evalharness.store.runs import Manifest, RunFolder, open_run, write_json
 
 SEED_BITS = 31
 """Servers take seeds as signed 32-bit numbers."""
@@ -168,6 +169,7 @@ def make_plan(
         reference=arm.reference,
         session=options.session,
         rung=rung_of(suite, arm, identity),
+        price=arm.price or price_of(identity, options.environment),
     )
     return Plan(
         suite=suite,
@@ -177,12 +179,20 @@ def make_plan(
         generation=generation,
         identity=identity,
         reads=reads,
-        folder=open_run(options.out, manifest),
+        folder=with_price(open_run(options.out, manifest), manifest.price),
         seed=seed,
         samplings=tuple(
             sampling_of(generation, seed, repeat) for repeat in range(generation.repeats)
         ),
     )
+
+
+def with_price(folder: RunFolder, price: PriceSpec | None) -> RunFolder:
+    """The run folder, an earlier one included, with today's price in its run.json."""
+    manifest = folder.manifest()
+    if manifest.price != price:
+        write_json(folder.manifest_path, msgspec.structs.replace(manifest, price=price))
+    return folder
 
 
 def program_of(suite: Suite, arm: Arm, source: Source, reads: Reads) -> PromptProgram | None:

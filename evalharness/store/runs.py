@@ -17,7 +17,7 @@ from evalharness.contracts import Identity
 from evalharness.errors import StoreError
 from evalharness.records import FORMAT, Record
 from evalharness.results import RunSummary, Volatile
-from evalharness.spec.suite import Suite
+from evalharness.spec.suite import PriceSpec, Suite
 from evalharness.store.files import write_atomic
 from evalharness.store.keys import sha256_of
 
@@ -30,6 +30,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     data: where the samples came from.  fingerprints: sha256 by name (data, prompt, generation,
     client), equal for two runs that ask the same questions of the same model.
     notes: what was noticed while asking, for the report.  rung: the kind of step on the ladder.
+    price: what the model cost when it was last asked for, None where nobody knows.
     """
 
     run: str
@@ -45,6 +46,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     session: str = ""
     notes: tuple[str, ...] = ()
     rung: str = ""
+    price: PriceSpec | None = None
     volatile: Volatile = Volatile()
     format: int = FORMAT
 

@@ -33,6 +33,7 @@ from evalharness.results import (
     Volatile,
 )
 from evalharness.standings import (
+    BreakEvenRow,
     ClaimPart,
     Front,
     FrontArm,
@@ -736,6 +737,19 @@ def standings() -> Standings:
             rungs=(
                 Rung(arm="ft-3b", role="candidate", outcome="PASS", p_value=0.008, price_usd=2e-4),
                 Rung(arm="rag-8b", role="baseline", outcome="FAIL", p_value=1.0, price_usd=6e-4),
+            ),
+        ),
+        break_evens=(
+            BreakEvenRow(
+                suite=SUITE,
+                baseline="prompted-70b",
+                candidate_arm="ft-3b",
+                usd_per_hour=1.49,
+                usd_per_request=0.00174,
+                requests_per_hour=856.3,
+                lower_per_hour=812.2,
+                upper_per_hour=905.8,
+                level=0.9,
             ),
         ),
     )

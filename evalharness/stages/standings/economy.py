@@ -1,7 +1,8 @@
-"""economy: what a right answer costs, candidate against baseline, with an interval on the ratio.
+"""economy: what a right answer costs, with an interval on the ratio; when a machine pays.
 
-Reads: a Pairing.  Gives: a ComparisonRow, or None where costs or right answers are not known.
-Depends on: pairing, kinds, stats.weighted.
+Reads: a Pairing.  Gives: a ComparisonRow, or None where costs or right answers are not known; the
+break-even of an arm that is paid by the hour against one that is paid by token.
+Depends on: pairing, kinds, stats.weighted, clients.pricing.
 A cheaper model that is wrong more often may be the dearer one: what is compared is all that was
 paid over all that was right, (sum of cost / sum of right answers), over pairs that both answered.
 """
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from evalharness.errors import TooFewSamples
-from evalharness.results import ComparisonRow
-from evalharness.spec.suite import Suite
+from evalharness.records import Estimate
+from evalharness.results import ComparisonRow, MetricSummary
+from evalharness.spec.suite import PriceSpec, Suite
 from evalharness.stages.deciding.kinds import codes_of
 from evalharness.stages.pairing import Pairing
+from evalharness.standings import BreakEvenRow
 from evalharness.store.keys import derive_seed
 
 if TYPE_CHECKING:
@@ -61,6 +64,38 @@ def cost_per_correct(
         signature=f"{NAME}|{label}",
     )
     return _with_ratio(row, (candidate, baseline, groups), suite.policy.alpha, seed)
+
+
+def break_even(
+    suite: str, names: tuple[str, str], cost: MetricSummary | None, price: PriceSpec | None
+) -> BreakEvenRow | None:
+    """From how many requests an hour the candidate's machine is cheaper than the baseline's tokens.
+
+    names: (baseline, candidate).  cost: the baseline's mean, US dollars a request.  price: the
+    candidate's.  None where it is not paid by the hour, or where the mean is not known or 0;
+    without bounds where the mean has none.
+    """
+    from evalharness.clients.pricing import break_even_of, break_even_requests_per_hour
+
+    if cost is None or price is None or price.usd_per_hour is None:
+        return None
+    bounded = cost.estimate if isinstance(cost.estimate, Estimate) else None
+    mean = cost.value_answered if bounded is None else bounded.value
+    requests = None if mean is None else break_even_requests_per_hour(price.usd_per_hour, mean)
+    if mean is None or requests is None:
+        return None
+    found = None if bounded is None else break_even_of(bounded, price.usd_per_hour)
+    return BreakEvenRow(
+        suite=suite,
+        baseline=names[0],
+        candidate_arm=names[1],
+        usd_per_hour=price.usd_per_hour,
+        usd_per_request=mean,
+        requests_per_hour=requests,
+        lower_per_hour=None if found is None else found.lower_per_hour,
+        upper_per_hour=None if found is None else found.upper_per_hour,
+        level=None if found is None else found.level,
+    )
 
 
 def right_by(pairing: Pairing, suite: Suite) -> str | None:

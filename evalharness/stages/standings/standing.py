@@ -1,26 +1,27 @@
 """standing: the arms of every suite -> how they stand to each other, beside the verdict.
 
 Reads: marks and summaries of all arms, the judged gates.  Gives: Standings; decides no verdict.
-Depends on: joint, ranking, ladder, verdict.
+Depends on: joint, ranking, ladder, economy, verdict.
 The first baseline is the reference of the ladder: every other arm, further baselines included, is
 judged against it by the policy, so that "few-shot would have been enough" can be said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from evalharness.errors import StoreError
 from evalharness.results import GateRow, Invalid, RunSummary
-from evalharness.spec.suite import Suite
+from evalharness.spec.suite import PriceSpec, Suite
 from evalharness.stages.deciding.joint import joint_claims
 from evalharness.stages.deciding.verdict import judge
 from evalharness.stages.pairing import pair
+from evalharness.stages.standings.economy import COST, break_even
 from evalharness.stages.standings.ladder import Climbed, by_arm, climb
 from evalharness.stages.standings.ranking import MOST_ARMS, stand
-from evalharness.standings import Front, Ranking, Standings
+from evalharness.standings import BreakEvenRow, Front, Ranking, Standings
 from evalharness.store.marks import MarkTable
 from evalharness.store.runs import RunFolder
 
@@ -46,6 +47,7 @@ class SuiteStanding:
     roles: Mapping[str, Literal["candidate", "baseline", "arm"]]
     invalid: frozenset[str]
     reference: str
+    break_evens: tuple[BreakEvenRow, ...] = ()
 
 
 def stand_suite(
@@ -79,14 +81,16 @@ def stand_suite(
         alpha=suite.policy.alpha,
         seed=seed,
     )
+    summaries = {arm.name: summary for arm in arms if (summary := _summary(arm)) is not None}
     return SuiteStanding(
         rankings=ranked,
         front=front,
         gates=found,
-        summaries={arm.name: summary for arm in arms if (summary := _summary(arm)) is not None},
+        summaries=summaries,
         roles={arm.name: arm.role for arm in others},
         invalid=frozenset(broken),
         reference=reference.name,
+        break_evens=tuple(_break_evens(suite.name, arms, summaries)),
     )
 
 
@@ -111,8 +115,33 @@ def standings(
         claims=joint_claims(gates, alpha),
         rankings=tuple(ranking for part in parts for ranking in part.rankings),
         fronts=tuple(part.front for part in parts if part.front is not None),
+        break_evens=tuple(row for part in parts for row in part.break_evens),
         ladder=climb(parts[0].reference, rungs, alpha=alpha) if len(shared) < MOST_ARMS else None,
     )
+
+
+def _break_evens(
+    suite: str, arms: Sequence[Placed], summaries: Mapping[str, RunSummary]
+) -> Iterator[BreakEvenRow]:
+    """Every arm by the hour against every baseline by token; in a comparison, the first arm."""
+    baselines = [arm for arm in arms if arm.role == "baseline"] or list(arms[:1])
+    names = {arm.name for arm in baselines}
+    for arm in arms:
+        price = _price(arm) if arm.name not in names else None
+        for baseline in baselines if price is not None else ():
+            summary = summaries.get(baseline.name)
+            cost = summary.metrics.get(COST) if summary is not None else None
+            row = break_even(suite, (baseline.name, arm.name), cost, price)
+            if row is not None:
+                yield row
+
+
+def _price(arm: Placed) -> PriceSpec | None:
+    """What the run's model costs; None where its run.json cannot be read."""
+    try:
+        return arm.folder.manifest().price
+    except StoreError:
+        return None
 
 
 def _summary(arm: Placed) -> RunSummary | None:
