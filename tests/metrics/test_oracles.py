@@ -1,7 +1,7 @@
-"""BLEU, chrF, TER and exact match against their references, pair by pair, on strange and real text.
+"""BLEU, chrF, TER, ROUGE and exact match against their references on strange and real text.
 
-The long forms take 100,000 pairs each (`-m slow`); ROUGE's and SQuAD's stand in test_rouge.py and
-test_token_f1.py.
+The long forms take 100,000 pairs each (`-m slow`); more of ROUGE's, and SQuAD's, stand in
+test_rouge.py and test_token_f1.py.
 """
 
 from __future__ import annotations
@@ -136,6 +136,39 @@ def test_a_hundred_thousand_strange_pairs_score_as_sacrebleu(form):
 @pytest.mark.parametrize("form", FORMS, ids=NAMES)
 def test_every_real_translation_scores_as_sacrebleu(form, shared_data):
     assert assert_sacrebleus(form, real_pairs(shared_data)) > 10_000
+
+
+# --- ROUGE -----------------------------------------------------------------------------------
+
+ROUGE = {"rouge1": "rouge_1", "rouge2": "rouge_2", "rougeL": "rouge_l", "rougeLsum": "rouge_lsum"}
+
+
+def assert_rouge_scores(pairs, *, stemmer):
+    """All four types bit for bit, control characters and lone surrogates included."""
+    module = pytest.importorskip("rouge_score.rouge_scorer")
+    scorer = module.RougeScorer(list(ROUGE), use_stemmer=stemmer)
+    metrics = {rouge: make_metric(name, {"stemmer": stemmer}) for rouge, name in ROUGE.items()}
+    count = 0
+    for batch in in_batches(pairs):
+        wanted = [scorer.score_multi(targets, text) for text, targets in batch]
+        items = [item(*pair) for pair in batch]
+        for rouge, metric in metrics.items():
+            ours = metric.measure(items).rows_nk[:, 0].tolist()
+            assert [one[rouge].fmeasure for one in wanted] == ours
+        count += sum(ours) > 0
+    return count
+
+
+@pytest.mark.parametrize("stemmer", [False, True])
+def test_strange_pairs_score_as_rouge_score_to_the_last_bit(stemmer):
+    assert assert_rouge_scores(strange_pairs(3, 1_500), stemmer=stemmer)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_000)
+@pytest.mark.parametrize("stemmer", [False, True])
+def test_a_hundred_thousand_strange_pairs_score_as_rouge_score(stemmer):
+    assert assert_rouge_scores(strange_pairs(4, 100_000, huge=25_000), stemmer=stemmer) == 100
 
 
 # --- exact match -----------------------------------------------------------------------------
