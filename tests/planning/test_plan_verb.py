@@ -66,6 +66,12 @@ def planned(commands, *arguments) -> dict:
     return json.loads(out)
 
 
+def sealed(commands) -> dict:
+    """The only plan that was written."""
+    (path,) = commands.out.glob("plans/*.json")
+    return json.loads(path.read_text())
+
+
 def hashes(commands) -> dict:
     """What the only verdict is sealed with."""
     (path,) = commands.out.glob("gates/*/gate.json")
@@ -83,22 +89,16 @@ def discordant(commands) -> int:
     return row["wins"] + row["losses"]
 
 
-def test_a_gate_needs_what_the_exact_sums_say(commands, bench):
+def test_size_and_chance_of_equal_arms_are_the_exact_ones(commands, bench):
     suite, references = bench()
     facts = planned(commands, suite, *references)
     (gate,) = facts["gates"]
 
     seen = wilson_interval(discordant(commands), 200, level=0.6).upper
     assert n_tango(0.05, seen, alpha=0.05, power=0.8) == gate["n_needed"] == facts["n_needed"]
-
-
-def test_the_chance_of_equal_arms_is_the_exact_one_within_the_draws(commands, bench):
-    suite, references = bench()
-    facts = planned(commands, suite, *references)
-
     half = discordant(commands) / 200 / 2
     exact = power_tango(200, half, half, 0.05, alpha=0.05)
-    assert facts["ready_if_equal"] == pytest.approx(exact, abs=0.08)
+    assert facts["ready_if_equal"] == pytest.approx(exact, abs=0.08)  # 400 draws
 
 
 def test_the_margin_in_reach_is_reached_with_the_samples_at_hand(commands, bench):
@@ -141,13 +141,13 @@ def test_a_slice_gate_counts_in_samples_of_the_whole_set(commands, bench):
 
 def test_equal_arms_never_show_superiority_and_the_gain_in_reach_is_told(commands, bench):
     suite, references = bench("    - {metric: exact_match, test: superiority}\n")
-    facts = planned(commands, suite, *references)
+    _, out, _ = commands.run("plan", suite, *references)
+    facts = sealed(commands)
     (gate,) = facts["gates"]
 
     assert (None, None) == (gate["n_needed"], facts["n_needed"])
     assert "only a better candidate does" in gate["why"]
     assert 0.05 < gate["decides"] < 0.2
-    _, out, _ = commands.run("plan", suite, *references)
     assert "no number of samples reaches the power with equal arms" in out
 
 
@@ -163,23 +163,20 @@ def test_repeats_of_a_sample_are_not_counted_as_samples(commands, bench):
 
 
 def test_a_ledger_shares_its_alpha_with_the_plan(commands, bench):
-    suite, references = bench()
-    plain = planned(commands, suite, *references)
-    shared, _ = bench(ledger="ledger: {candidates: 5}", run=False)
-    spent = planned(commands, shared, *references)
+    suite, references = bench(ledger="ledger: {candidates: 5}", run=False)
+    facts = planned(commands, suite, *references, "--assume", "rate=0.9,phi=0.5")
 
-    assert 0.01 == pytest.approx(spent["alpha"])
-    assert spent["n_needed"] > plain["n_needed"]
+    assert 0.01 == pytest.approx(facts["alpha"])
+    assert facts["n_needed"] > n_tango(0.05, 0.09, alpha=0.02, power=0.8)
 
 
 def test_time_is_told_from_an_earlier_run(commands, bench):
     suite, references = bench()
     live = commands.folder / "again.yaml"
     live.write_text("name: new\nmodel: scripted/echo\n")
-    facts = planned(commands, suite, "--candidate", live, *references[2:])
     _, out, _ = commands.run("plan", suite, "--candidate", live, *references[2:])
 
-    (arm,) = facts["arms"]
+    (arm,) = sealed(commands)["arms"]
     assert ("new", 200) == (arm["arm"], arm["requests"])
     assert 200 * 0.5 / arm["seconds"] == round(200 * 0.5 / arm["seconds"]) > 1  # connections
     assert "about 2 s" in out
@@ -188,12 +185,12 @@ def test_time_is_told_from_an_earlier_run(commands, bench):
 def test_the_plan_is_sealed_into_the_verdict_that_keeps_it(commands, bench):
     suite, references = bench(run=False)
     planned(commands, suite, *references)
-    (sealed,) = commands.out.glob("plans/planned-*.json")
+    (path,) = commands.out.glob("plans/planned-*.json")
     facts = commands.json("gate", suite, *references, "--exit-zero")
 
-    assert hashlib.sha256(sealed.read_bytes()).hexdigest() == hashes(commands)["planned.plan"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == hashes(commands)["planned.plan"]
     assert [] == [warning for warning in facts["warnings"] if "planned" in warning]
-    assert json.loads(sealed.read_text())["n"] == 200
+    assert sealed(commands)["n"] == 200
 
 
 def test_a_gate_that_strays_from_its_plan_says_so(commands, bench):

@@ -51,18 +51,26 @@ class GateShape:
 class Shape:
     """The deciding gates of a policy on one set of pairs.
 
-    members: the pairs of each cluster.  clustered: whether clusters were declared or repeats made.
+    pairs: every pair, cluster by cluster.  starts_c, sizes_c: where each cluster's pairs begin
+    among them, and how many they are.  clustered: whether clusters were declared or repeats made.
     """
 
     gates: tuple[GateShape, ...]
-    members: tuple[Index, ...]
+    pairs: Index
+    starts_c: Index
+    sizes_c: Index
     clustered: bool
     alpha: float
 
     @property
     def n(self) -> int:
         """Pairs."""
-        return sum(len(member) for member in self.members)
+        return len(self.pairs)
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters; as many as pairs where none were declared."""
+        return len(self.starts_c)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +97,20 @@ def shape_of(pairing: Pairing, policy: Policy) -> Shape:
     codes = codes_of(clusters)
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    members = tuple(np.split(order, starts[1:]))
+    sizes = np.diff(starts, append=len(order))
     gates = tuple(
         _gate_shape(pairing, gate, gate.alpha or policy.alpha)
         for gate in policy.gates
         if gate.role != "diagnostic" and gate.metric in table.metrics
     )
-    return Shape(gates=gates, members=members, clustered=table.clustered, alpha=policy.alpha)
+    return Shape(
+        gates=gates,
+        pairs=order,
+        starts_c=starts,
+        sizes_c=sizes,
+        clustered=table.clustered,
+        alpha=policy.alpha,
+    )
 
 
 def _gate_shape(pairing: Pairing, gate: GateSpec, alpha: float) -> GateShape:
@@ -135,14 +150,12 @@ def simulate(
 
     states: Counter[VerdictState] = Counter()
     outcomes = np.zeros((len(shape.gates), 2))
-    count = max(1, round(len(shape.members) * (n or shape.n) / shape.n))
+    count = max(1, round(shape.n_clusters * (n or shape.n) / shape.n))
     for _ in range(draws):
-        chosen = rng.integers(0, len(shape.members), size=count)
-        swapped = rng.random(count) < 0.5
+        chosen = rng.integers(0, shape.n_clusters, size=count)
+        drawn = _resample(shape, chosen, rng.random(count) < 0.5)
         decisions = [
-            _decide(
-                one, _resample(shape, chosen, swapped), truths.get(number), rng, shape.clustered
-            )
+            _decide(one, drawn, truths.get(number), rng, shape.clustered)
             for number, one in enumerate(shape.gates)
         ]
         for number, decision in enumerate(decisions):
@@ -169,10 +182,11 @@ class _Sampled:
 def _resample(shape: Shape, chosen: Index, swapped: Mask) -> _Sampled:
     import numpy as np
 
-    members = [shape.members[cluster] for cluster in chosen]
-    sizes = [len(member) for member in members]
+    sizes = shape.sizes_c[chosen]
+    ends = np.cumsum(sizes)
+    within = np.arange(ends[-1]) - np.repeat(ends - sizes, sizes)
     return _Sampled(
-        pairs=np.concatenate(members),
+        pairs=shape.pairs[np.repeat(shape.starts_c[chosen], sizes) + within],
         labels=np.repeat(np.arange(len(chosen), dtype=np.uint64), sizes),
         swapped=np.repeat(swapped, sizes),
     )

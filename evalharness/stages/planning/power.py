@@ -40,7 +40,7 @@ DRAWS: Final = 400
 SEARCH_DRAWS: Final = 200
 """Simulated data sets a size while the needed number is looked for."""
 STEP: Final = 1.1
-"""From one size that is looked at to the next."""
+"""Sizes nearer than this are not told apart."""
 MOST_PAIRS: Final = 20_000
 """Sizes beyond this are not simulated; there the gates' own formulas speak, by Bonferroni."""
 
@@ -73,10 +73,12 @@ def plan_power(
         for one in shape.gates
     ]
 
+    search_error = math.sqrt(policy.power * (1.0 - policy.power) / SEARCH_DRAWS)
+
     def ready(size: int) -> bool:
-        """Whether so many samples reach the policy's power, by simulation."""
+        """Whether so many samples reach the policy's power, a standard error of the draws above."""
         found = simulate(shape, {}, n=round(size * each), draws=SEARCH_DRAWS, rng=rng)
-        return found.ready >= policy.power
+        return found.ready >= policy.power + search_error
 
     rows = zip(shape.gates, sizes, equal.passes, strict=True)
     binding = min(range(len(shape.gates)), key=lambda number: equal.passes[number])
@@ -130,7 +132,7 @@ def improved(shape: Shape, gain: float) -> Mapping[int, float]:
 def samples_needed(
     sizes: Sequence[GateSize], ready: Callable[[int], bool], *, n: int, most: int
 ) -> int | None:
-    """Samples in all for the policy's power, more than n; None where no number would do.
+    """Samples in all for the policy's power, at least n; None where no number would do.
 
     It lies between what the neediest gate takes on its own and what every gate takes if each may
     miss only its share (Bonferroni); between these, simulation tells.
@@ -140,14 +142,20 @@ def samples_needed(
     surely = [size.n_together for size in sizes if size.n_together is not None]
     if len(alone) < len(sizes) or len(surely) < len(sizes):
         return None
-    size, sure = max(n + 1, *alone), max(surely)
-    while size <= most:
-        if size >= sure > n:
-            return sure
-        if ready(size):
-            return size
-        size = math.ceil(size * STEP)
-    return sure if sure > n else None
+    low, high = max(n, *alone), max(surely)
+    if len(sizes) == 1:
+        return low
+    if n < low <= most and ready(low):
+        return low
+    while high <= low:  # the simulation is less hopeful than the formulas
+        high = 2 * low
+        if high > most:
+            return None
+        low = low if ready(high) else high
+    while high > STEP * low and math.isqrt(low * high) <= most:
+        middle = math.isqrt(low * high)
+        low, high = (low, middle) if ready(middle) else (middle, high)
+    return high
 
 
 def calibrate(
