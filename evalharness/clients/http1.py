@@ -13,7 +13,8 @@ import asyncio
 import time
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -191,8 +192,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember where to write."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast(
+            "asyncio.Transport", transport
+        )  # uvloop's is one by its methods only
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # the loop's signature
         """Where the next bytes are to be put."""
@@ -408,15 +410,15 @@ class ConnectionPool:
         self._idle.clear()
 
     async def _open(self, loop: asyncio.AbstractEventLoop) -> Connection:
+        connection = Connection(loop, self._landing)
+        connect = partial(
+            loop.create_connection, lambda: connection, self._host, self._port, ssl=self._tls
+        )
+        if isinstance(loop, asyncio.BaseEventLoop):  # uvloop's does not know the argument
+            connect = partial(connect, happy_eyeballs_delay=0.25)
         try:
             async with asyncio.timeout(self._limits.connect_s):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(loop, self._landing),
-                    self._host,
-                    self._port,
-                    ssl=self._tls,
-                    happy_eyeballs_delay=0.25,
-                )
+                await connect()
         except TimeoutError:
             said = f"{self._host}:{self._port} does not answer in {self._limits.connect_s:g} s"
             raise transient("connection", said, NOT_BILLED) from None

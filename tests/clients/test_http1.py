@@ -186,7 +186,7 @@ def test_a_head_says_how_long_the_body_is_and_whether_the_connection_stays(head,
 def serving():
     """A server that sends each connection a list of byte strings, one for each request."""
 
-    def serve(replies, work, *, pause_s=0.0, tls=None):
+    def serve(replies, work, *, pause_s=0.0, tls=None, loop_factory=None):
         seen = []
 
         async def answer(reader, writer):
@@ -210,7 +210,8 @@ def serving():
             finally:
                 server.close()
 
-        return asyncio.run(run()), seen
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(run()), seen
 
     return serve
 
@@ -332,6 +333,14 @@ def test_a_name_that_does_not_exist_was_not_billed():
 
     error = asyncio.run(work())
     assert ("connection", "no") == (error.kind, error.facts.billed)
+
+
+def test_an_event_loop_of_another_make_will_do(serving):
+    pytest.importorskip("uvloop", reason="uvloop is not installed: its loop untested")
+    import uvloop
+
+    bodies, seen = serving([HELLO] * 3, asked(3), loop_factory=uvloop.new_event_loop)
+    assert ([b"hello"] * 3, ["opened"]) == (bodies, seen)
 
 
 def test_a_client_may_be_used_in_one_event_loop_after_another(emulator, question, client_at):
