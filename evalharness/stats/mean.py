@@ -38,9 +38,14 @@ from evalharness.stats.special import t_cdf, t_quantile, t_sf
 from evalharness.stats.unseen import unseen_bound, unseen_p
 
 FEW_CLUSTERS: Final = 10.0
-"""Clusters share out alpha: with G (of equal size) each bound holds at alpha / (1 + 10 / G), and at
-half of alpha below ten.  Where whole clusters fail together the jackknife alone errs in 6.2 % of
-the cases at 20 clusters and in up to 7.2 % at ten, where alpha is 5 %."""
+"""With fewer values of unknown range than this nothing is decided."""
+PENALTY_CLUSTERS: Final = 15.0
+"""G clusters (of equal size) must hold at alpha / (1 + 15 / G), at half of it from 15 downwards.
+Where whole clusters fail together the jackknife alone errs in up to 7.2 % of the cases at ten to 20
+clusters, where alpha is 5 %."""
+UNSURE_CLUSTERS: Final = 2.0
+"""What G clusters say of how alike their units are is believed but for a share 2 / G: see
+`cautious_design`."""
 SMALL_N = 100
 """Below this, a skewed score of unknown range cannot decide a gate."""
 
@@ -146,10 +151,23 @@ class MeanEffect:
 def cluster_penalty(n_clusters: float) -> float:
     """The factor by which a p-value from so many clusters grows: 1 for many, at most 2.
 
-    >>> cluster_penalty(5), cluster_penalty(20), cluster_penalty(100)
-    (2.0, 1.5, 1.1)
+    >>> cluster_penalty(5), cluster_penalty(20), cluster_penalty(150)
+    (2.0, 1.75, 1.1)
     """
-    return min(2.0, 1.0 + FEW_CLUSTERS / n_clusters)
+    return min(2.0, 1.0 + PENALTY_CLUSTERS / n_clusters)
+
+
+def cautious_design(design: float, size: float, n_clusters: float) -> float:
+    """Units that are worth one independent one: as estimated, pulled towards a whole cluster.
+
+    design: as estimated, at least 1.  size: units a cluster.  Where clusters fail as a whole but few
+    have failed yet, the estimate sees what varies within clusters only.
+
+    >>> cautious_design(1.0, 10.0, 20.0)
+    1.9
+    """
+    unsure = min(1.0, UNSURE_CLUSTERS / n_clusters)
+    return (1.0 - unsure) * design + unsure * max(design, size)
 
 
 def mean_effect(
@@ -212,11 +230,14 @@ def _ratio_of_sums(
         )
     independent = sum_of_squares(lambda some: some - value, values)
     design = spread / independent if independent > 0.0 and spread else size / count
+    df = max(1.0, (count if clusters is None else _effective_clusters(sizes)) - 1.0)
+    if clusters is not None:
+        design = cautious_design(max(1.0, design), size / count, df + 1.0)
     return MeanEffect(
         value=value,
         se=se,
         se_jackknife=se_jackknife,
-        df=max(1.0, (count if clusters is None else _effective_clusters(sizes)) - 1.0),
+        df=df,
         skew_term=skew / float(np.sqrt(count)),
         n=n,
         n_clusters=count,

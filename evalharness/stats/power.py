@@ -1,7 +1,7 @@
 """How many samples are needed, and what a given number can show.
 
 Reads: margins, spreads, rates, alpha, power.  Gives: numbers of samples, powers, effects.
-Depends on: special, roots, unseen.  Never looks at an observed effect: the effect is an assumption.
+Depends on: special, roots, unseen, mean.  Never looks at an observed effect: that is assumed.
 Sources: Connor (1987) for paired proportions; Miller (2024), arXiv:2411.00640, for repeats;
 Cohen (1988) for h; R's power.t.test(strict=FALSE), power.prop.test and pwr.2p.test are the oracles.
 
@@ -11,10 +11,13 @@ alpha is one-sided throughout; give alpha / 2 for a two-sided test.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from evalharness.stats.inference import check_alpha
+from evalharness.stats.mean import cautious_design, cluster_penalty
 from evalharness.stats.roots import find_crossing
 from evalharness.stats.special import (
     normal_cdf,
@@ -23,6 +26,9 @@ from evalharness.stats.special import (
     t_sf_noncentral,
 )
 from evalharness.stats.unseen import unseen_share
+
+BEYOND: Final = 1e12
+"""No search for a number of samples goes further."""
 
 
 def _z_sum(alpha: float, power: float) -> float:
@@ -91,38 +97,137 @@ def n_paired_mean(
     return (_z_sum(alpha, power) * sd / (effect + margin)) ** 2
 
 
+class Clustering(NamedTuple):
+    """Units in clusters: units a cluster, and how many units are worth one independent one."""
+
+    units: float
+    design: float
+
+
 def power_bounded_mean(
-    n: float, margin: float, sd: float, *, low: float = -1.0, alpha: float = 0.05
+    n: float,
+    margin: float,
+    sd: float,
+    *,
+    low: float = -1.0,
+    alpha: float = 0.05,
+    clusters: Clustering | None = None,
 ) -> float:
     """The chance that n pairs of equal arms show a mean above -margin by `mean.MeanEffect`.
 
-    low: the least difference one pair can have.  Counts both the spread (normal approximation) and
-    what n pairs may have missed (`unseen`): with little spread the second one decides.
+    sd: of the mean times the root of n (clusters included).  low: the least difference one pair can
+    have.  Counts both the spread (t, errors taken as normal) and what n pairs may have missed
+    (`unseen`): with little spread the second one decides.
     """
-    check_alpha(alpha)
-    se = sd / math.sqrt(n)
-    share = unseen_share(n, alpha)
-    by_spread = -margin + normal_quantile(1.0 - alpha) * se
+    tail, se, units = _evidence(n, sd, alpha, clusters)
+    share = unseen_share(units, tail)
     by_unseen = (-margin - share * low) / (1.0 - share)
-    return normal_cdf(-max(by_spread, by_unseen) / se) if se > 0.0 else float(by_unseen < 0.0)
+    if se == 0.0:
+        return float(by_unseen < 0.0)
+    by_spread = normal_cdf(_beyond_t(margin / se, tail, _df(n, clusters)))
+    seen = normal_cdf(-by_unseen / se)
+    # The clusters' likeness, and so what they may have missed, is estimated apart from the mean.
+    return min(by_spread, seen) if clusters is None else by_spread * seen
 
 
 def n_bounded_mean(
-    margin: float, sd: float, *, low: float = -1.0, alpha: float = 0.05, power: float = 0.8
+    margin: float,
+    sd: float,
+    *,
+    low: float = -1.0,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    clusters: Clustering | None = None,
 ) -> float:
     """Pairs of equal arms needed for a mean above -margin where differences have a least value."""
-    start = max(2.0, n_paired_mean(margin, sd, alpha=alpha, power=power))
-    if power_bounded_mean(start, margin, sd, low=low, alpha=alpha) >= power:
-        return start
-    top = start
-    while power_bounded_mean(top, margin, sd, low=low, alpha=alpha) < power:
-        top *= 2.0
-    return find_crossing(
-        lambda n: power_bounded_mean(n, margin, sd, low=low, alpha=alpha) - power,
-        start,
-        top,
-        tolerance=1e-6,
+    _z_sum(alpha, power)
+    return _least_n(
+        lambda n: power_bounded_mean(n, margin, sd, low=low, alpha=alpha, clusters=clusters),
+        power,
+        clusters,
     )
+
+
+def power_ratio(
+    n: float,
+    ratio: float,
+    sd: float,
+    *,
+    extreme: float,
+    alpha: float = 0.05,
+    clusters: Clustering | None = None,
+) -> float:
+    """The chance that n pairs of equal arms show a ratio below `ratio` > 1 by `ratio.RatioOfMeans`.
+
+    sd: of the logarithm of the ratio times the root of n.  extreme: what an unseen unit takes, in
+    means.
+    """
+    tail, se, _ = _evidence(n, sd, alpha, clusters)
+    units = n if clusters is None else n / clusters.units
+    reach = math.log1p(unseen_share(units, tail) * (extreme - 1.0))
+    distance = math.log(ratio)
+    if se == 0.0:
+        return float(distance > reach)
+    by_spread = _beyond_t(distance / se, tail, _df(n, clusters))
+    return normal_cdf(min(by_spread, (distance - reach) / se))
+
+
+def n_ratio(
+    ratio: float,
+    sd: float,
+    *,
+    extreme: float,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    clusters: Clustering | None = None,
+) -> float:
+    """Pairs of equal arms needed for a ratio of means below `ratio` > 1; see `power_ratio`."""
+    _z_sum(alpha, power)
+    return _least_n(
+        lambda n: power_ratio(n, ratio, sd, extreme=extreme, alpha=alpha, clusters=clusters),
+        power,
+        clusters,
+    )
+
+
+def _beyond_t(shift: float, tail: float, df: float) -> float:
+    """The normal score of a t test's power at `tail` where its statistic is shifted by so much.
+
+    The non-central t is nearly normal with variance 1 + t^2 / (2 df): Johnson & Welch (1940).
+    """
+    critical = t_quantile(1.0 - tail, df)
+    return (shift - critical) / math.sqrt(1.0 + critical * critical / (2.0 * df))
+
+
+def _df(n: float, clusters: Clustering | None) -> float:
+    """Degrees of freedom of n units."""
+    return max(1.0, n / (1.0 if clusters is None else clusters.units) - 1.0)
+
+
+def _evidence(
+    n: float, sd: float, alpha: float, clusters: Clustering | None
+) -> tuple[float, float, float]:
+    """(the alpha that is left, standard error, independent units) of n units."""
+    check_alpha(alpha)
+    if clusters is None:
+        return alpha, sd / math.sqrt(n), n
+    groups = n / clusters.units
+    unsure = 1.0 + normal_quantile(0.8) * math.sqrt(2.0 / groups)
+    design = unsure * cautious_design(max(1.0, clusters.design), clusters.units, groups)
+    return alpha / cluster_penalty(groups), sd / math.sqrt(n), n / design
+
+
+def _least_n(reached: Callable[[float], float], power: float, clusters: Clustering | None) -> float:
+    """The least n, of two clusters or more, from which on a rising power reaches what is asked."""
+    start = 2.0 * (1.0 if clusters is None else clusters.units)
+    if reached(start) >= power:
+        return start
+    top = 2.0 * start
+    while reached(top) < power:
+        top *= 2.0
+        if top > BEYOND:
+            return top
+    return find_crossing(lambda n: reached(n) - power, top / 2.0, top, tolerance=1e-6)
 
 
 def n_paired_t(delta: float, sd: float, *, alpha: float = 0.05, power: float = 0.8) -> float:

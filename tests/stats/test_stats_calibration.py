@@ -92,7 +92,7 @@ def false_ready_of_means(name, n, runs):
     hits = done = 0
     while done < runs:
         r = min(runs - done, max(1, 1_000_000 // n))
-        hits += int(simulate.means_above(draw(rng, r, n), mean, alpha=ALPHA, low=-1.0).sum())
+        hits += int((simulate.p_means_above(draw(rng, r, n), mean, low=-1.0) < ALPHA).sum())
         done += r
     return hits / runs
 
@@ -119,7 +119,7 @@ def test_a_plain_t_gate_does_not_hold_which_is_why_ours_asks_three():
     error = values.std(axis=1, ddof=1) / np.sqrt(50)
     plain = values.mean(axis=1) - 1.677 * error > mean
     assert plain.mean() > 0.1
-    assert simulate.means_above(values, mean, alpha=ALPHA, low=-1.0).mean() <= 0.05
+    assert (simulate.p_means_above(values, mean, low=-1.0) < ALPHA).mean() <= 0.05
 
 
 @pytest.mark.parametrize("name", ["f1", "losses 4%", "losses of 1", "judge"])
@@ -129,9 +129,65 @@ def test_the_fast_simulation_is_the_gate_itself(name, n):
     values = draw(np.random.default_rng([SEED, n]), 60, n)
     values[0] = values[0, 0]
     for theta in (mean, mean - 0.05):
-        fast = simulate.means_above(values, theta, alpha=ALPHA, low=-1.0)
-        gate = [mean_effect(row, low=-1.0, high=1.0).p_greater(theta) < ALPHA for row in values]
-        assert fast.tolist() == gate
+        fast = simulate.p_means_above(values, theta, low=-1.0)
+        gate = [mean_effect(row, low=-1.0, high=1.0).p_greater(theta) for row in values]
+        assert fast == pytest.approx(gate, abs=1e-9)
+
+
+@pytest.mark.parametrize(("groups", "kind"), [(4, "marks"), (12, "score"), (25, "marks")])
+def test_the_fast_simulation_of_clusters_is_the_gate_itself(groups, kind):
+    rng = np.random.default_rng([SEED, groups])
+    effects, sums, sizes, squares = [], [], [], []
+    for number in range(40):
+        codes = np.repeat(np.arange(groups), rng.integers(1, 7, groups))
+        latent = rng.normal(size=groups)[codes] + rng.normal(size=len(codes))
+        values = np.clip(0.2 * latent, -1, 1) if kind == "score" else -(latent > 2.0).astype(float)
+        values = values if number else np.zeros(len(codes))
+        effects.append(mean_effect(values, low=-1.0, high=1.0, clusters=codes))
+        sums.append(np.bincount(codes, weights=values))
+        sizes.append(np.bincount(codes).astype(float))
+        squares.append(float((values**2).sum()))
+    drawn = simulate.ClusterSums(np.array(sums), np.array(sizes), np.array(squares))
+    for theta in (-0.3, -0.05, 0.02):
+        gate = [effect.p_greater(theta) for effect in effects]
+        assert simulate.p_cluster_means_above(drawn, theta, low=-1.0) == pytest.approx(
+            gate, abs=1e-9
+        )
+
+
+@pytest.mark.parametrize("most", [None, 40.0])
+def test_the_fast_simulation_of_ratios_is_the_gate_itself(most):
+    rng = np.random.default_rng(SEED)
+    candidate, baseline = np.exp(rng.normal(0.0, 0.5, (2, 60, 40)))
+    candidate[rng.random(candidate.shape) < 0.02] = 30.0
+    for theta in (1.0, 1.3, 2.0):
+        fast = simulate.p_ratios_below(candidate, baseline, theta, unseen=20.0, most=most)
+        gate = [
+            ratio_effect(c, b, unseen=20.0, most=most).p_less(theta)
+            for c, b in zip(candidate, baseline, strict=True)
+        ]
+        assert fast == pytest.approx(gate, abs=1e-9)
+
+
+def test_a_bootstrap_p_is_resolved_only_as_far_as_its_decision_takes():
+    rng = np.random.default_rng(SEED)
+    asked = []
+
+    def holds(draws):
+        asked.append(draws)
+        return rng.random(draws) < asked_rate
+
+    for asked_rate, most in ((0.5, 100), (0.05, 3200)):
+        asked.clear()
+        assert simulate.resampled_p(holds, alpha=ALPHA) == pytest.approx(asked_rate, abs=0.1)
+        assert sum(asked) <= most
+
+
+def test_the_p_of_a_share_is_the_binomials():
+    assert simulate.share_p(1100, 20_000, 0.05) == pytest.approx(
+        scipy_stats.binom.sf(1099, 20_000, 0.05), rel=1e-9
+    )
+    assert simulate.share_p(0, 100, 0.05) == 1.0
 
 
 # --- right/wrong marks: exact, no simulation -------------------------------------------------

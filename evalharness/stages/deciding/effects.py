@@ -113,6 +113,28 @@ def gate_effect(
         return error
 
 
+Points = tuple[float | None, float | None, float | None]
+"""The candidate's value, the baseline's, and what the gate speaks of; None where undetermined."""
+
+
+def points(pairing: Pairing, gate: GateSpec, failures: Failures) -> Points:
+    """The values that a gate speaks of, where no interval can be given for them."""
+    label, within = gate.metric, gate.slice
+    columns = pairing.candidate.metrics[label].columns
+    if gate.test not in RELATIVE_TESTS:
+        rows, _ = arm_rows(pairing.candidate, label, slice_name=within, failures=failures)
+        value = plain_value(columns, rows)
+        return value, None, value
+    pairs = paired_rows(pairing, label, slice_name=within, failures=failures)
+    candidate = plain_value(columns, pairs.candidate_pk)
+    baseline = plain_value(columns, pairs.baseline_pk)
+    if candidate is None or baseline is None:
+        return candidate, baseline, None
+    if gate.test not in ("max_ratio", "min_ratio"):
+        return candidate, baseline, candidate - baseline
+    return candidate, baseline, candidate / baseline if baseline > 0.0 else None
+
+
 def bounded(measured: Measured | TooFewSamples, alpha: float) -> Measured | TooFewSamples:
     """The evidence, or why no bound exists at this alpha (one call of two hours among fifty)."""
     if isinstance(measured, Measured):

@@ -27,6 +27,7 @@ from evalharness.stats.special import normal_quantile
 
 if TYPE_CHECKING:
     from evalharness.contracts import Array
+    from evalharness.stats.power import Clustering
 
 MOST_UNITS = 10_000_000
 """Beyond this a number is no advice."""
@@ -91,7 +92,7 @@ def _total(
 ) -> float:
     """Units in all, by the kind of evidence; both sides of an equivalence take half the misses."""
     from evalharness.stats.exact_power import n_tango
-    from evalharness.stats.power import n_bounded_mean, n_paired_mean
+    from evalharness.stats.power import n_bounded_mean, n_paired_mean, n_ratio
 
     variance = measured.unit_variance or 0.0
     aimed = power if len(claims) == 1 else (1.0 + power) / 2.0
@@ -102,15 +103,33 @@ def _total(
         return n_tango(distance, min(1.0, variance), alpha=alpha, power=aimed)
     if isinstance(effect, MeanEffect) and measured.bounded is not None and plain <= MOST_UNITS:
         least = -measured.bounded
-        return n_bounded_mean(distance, spread, low=least, alpha=alpha, power=aimed)
-    if isinstance(effect, RatioOfMeans):
-        share = (math.exp(distance) - 1.0) / (effect.extremes[0] / effect.means[0] - 1.0)
-        if 0.0 < share < 1.0:
-            return max(plain, math.log(alpha) / math.log1p(-share))
+        return n_bounded_mean(
+            distance, spread, low=least, alpha=alpha, power=aimed, clusters=_clustering(effect)
+        )
+    if isinstance(effect, RatioOfMeans) and effect.means[0] > 0.0 and plain <= MOST_UNITS:
+        return n_ratio(
+            math.exp(distance),
+            spread,
+            extreme=max(1.0, effect.extremes[0] / effect.means[0]),
+            alpha=alpha,
+            power=aimed,
+            clusters=_clustering(effect),
+        )
     if measured.form == "value" and measured.bounded is not None:
         z = normal_quantile(1.0 - alpha) + normal_quantile(power)
         return max(plain, z * z / distance * min(1.0, measured.bounded) / 2.0)
     return plain
+
+
+def _clustering(effect: MeanEffect | RatioOfMeans) -> Clustering | None:
+    """How the units of an effect come in clusters; more of them come in the same way."""
+    from evalharness.stats.power import Clustering
+
+    if not effect.clustered:
+        return None
+    if isinstance(effect, RatioOfMeans):
+        return Clustering(effect.n / effect.n_clusters, effect.n / effect.n_clusters)
+    return Clustering(effect.n / (effect.df + 1.0), effect.n / effect.n_effective)
 
 
 def _planned(gate: GateSpec, measured: Measured) -> float:
@@ -180,9 +199,7 @@ def _price(pairing: Pairing, missing: int) -> list[str]:
     return [f"they take {' and '.join(parts)} over both arms"] if parts else []
 
 
-def repeats_instead(
-    pairing: Pairing, gate: GateSpec, *, alpha: float, power: float
-) -> str | None:
+def repeats_instead(pairing: Pairing, gate: GateSpec, *, alpha: float, power: float) -> str | None:
     """How many repeats of the present samples would decide it, or that none would."""
     if gate.test != "non_inferiority" or gate.margin is None:
         return None

@@ -17,7 +17,7 @@ from evalharness.results import GateRow, Invalid, VerdictFacts
 from evalharness.spec.gates import RELATIVE_TESTS, threshold
 from evalharness.spec.suite import GateSpec, Suite
 from evalharness.stages.deciding.claims import Claim, claims_of, decide_claims
-from evalharness.stages.deciding.effects import bounded, gate_effect
+from evalharness.stages.deciding.effects import bounded, gate_effect, points
 from evalharness.stages.deciding.integrity import check_gate_data, check_pairing, same_sitting
 from evalharness.stages.deciding.needed import advice, further_units
 from evalharness.stages.pairing import Pairing
@@ -125,7 +125,11 @@ def _undetermined(
     names: tuple[str, str],
     error: TooFewSamples,
 ) -> GateRow:
-    """A gate on which the statistics refuse: INCONCLUSIVE, with what is missing."""
+    """A gate on which the statistics refuse: INCONCLUSIVE, with what is missing.
+
+    Its values are told, without an interval.
+    """
+    candidate, baseline, difference = points(pairing, gate, "against_candidate")
     return GateRow(
         suite=suite.name,
         baseline=names[0],
@@ -135,9 +139,9 @@ def _undetermined(
         role=gate.role,
         test=gate.test,
         outcome="INCONCLUSIVE",
-        candidate=None,
-        baseline_value=None,
-        difference=None,
+        candidate=candidate,
+        baseline_value=baseline,
+        difference=difference,
         lower=None,
         upper=None,
         threshold=shown_threshold(gate, claims_of(gate, columns.direction)),
