@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import TypeAlias
 
 from evalharness.data.sources import open_source
 from evalharness.errors import HarnessError
@@ -22,11 +24,21 @@ from evalharness.store.runs import RunFolder, is_run, read_json
 FLIPS_EACH_WAY = 10
 """Samples shown a metric and direction: enough to read, few enough to be read."""
 
+MANY = 1000
+"""Differences of a metric that are held before all but the most extreme are given up."""
+
 CONTENT_KINDS = frozenset({"binary", "continuous"})
+
+Unit: TypeAlias = tuple[str, int]
+"""A sample's id and a repeat."""
+Values: TypeAlias = dict[str, float]
+"""By metric."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Difference:
+class Difference:
+    """What a unit is worth to both arms, by one metric."""
+
     sample_id: str
     repeat: int
     candidate: float
@@ -120,14 +132,7 @@ def _all_flips(gate: GateFile, out: Path) -> Iterator[Flip]:
 def _pair_flips(
     rows: Sequence[ComparisonRow], baseline: RunFolder, candidate: RunFolder
 ) -> Iterator[Flip]:
-    chosen: dict[str, list[_Difference]] = {}
-    for row in rows:
-        differences = list(_differences(row.metric, baseline, candidate))
-        ordered = sorted(differences, key=lambda d: (d.size, d.sample_id, d.repeat))
-        worst = [d for d in ordered[:FLIPS_EACH_WAY] if d.size < 0]
-        best = [d for d in ordered[::-1][:FLIPS_EACH_WAY] if d.size > 0]
-        if worst or best:
-            chosen[row.metric] = [*worst, *best]
+    chosen = _chosen([row.metric for row in rows], baseline, candidate)
     ids = {difference.sample_id for found in chosen.values() for difference in found}
     if not ids:
         return
@@ -157,30 +162,62 @@ def _pair_flips(
         text.close()
 
 
-def _differences(metric: str, baseline: RunFolder, candidate: RunFolder) -> Iterator[_Difference]:
-    """Per-unit values of a metric whose rows are (value, 1), where the two arms differ."""
-    values = dict(_values(metric, baseline))
-    for name, value in _values(metric, candidate):
-        other = values.get(name)
-        if other is not None and other != value:
-            yield _Difference(name[0], name[1], value, other)
+def _chosen(
+    metrics: Sequence[str], baseline: RunFolder, candidate: RunFolder
+) -> dict[str, list[Difference]]:
+    """The units that differ most, by metric; a few hundred differences are in memory at a time."""
+    found: dict[str, list[Difference]] = {metric: [] for metric in metrics}
+    for unit, theirs, ours in side_by_side(_values(metrics, baseline), _values(metrics, candidate)):
+        for metric, value in ours.items():
+            other = theirs.get(metric)
+            if other is not None and other != value:
+                found[metric].append(Difference(*unit, value, other))
+                if len(found[metric]) > MANY:
+                    found[metric] = extremes(found[metric])
+    return {metric: most for metric in found if (most := extremes(found[metric]))}
 
 
-def _values(metric: str, run: RunFolder) -> Iterator[tuple[tuple[str, int], float]]:
+def extremes(differences: Sequence[Difference]) -> list[Difference]:
+    """The worst and the best for the candidate, the most extreme first."""
+    ordered = sorted(differences, key=lambda d: (d.size, d.sample_id, d.repeat))
+    worst = [d for d in ordered[:FLIPS_EACH_WAY] if d.size < 0]
+    return worst + [d for d in ordered[::-1][:FLIPS_EACH_WAY] if d.size > 0]
+
+
+def side_by_side(
+    left: Iterable[tuple[Unit, Values]], right: Iterable[tuple[Unit, Values]]
+) -> Iterator[tuple[Unit, Values, Values]]:
+    """What both sides say of the same units; only units that stand elsewhere are held."""
+    waiting: tuple[dict[Unit, Values], dict[Unit, Values]] = ({}, {})
+    for both in zip_longest(left, right):
+        if both[0] is not None and both[1] is not None and both[0][0] == both[1][0]:
+            yield both[0][0], both[0][1], both[1][1]
+            continue
+        for side, one in enumerate(both):
+            if one is not None:
+                waiting[side][one[0]] = one[1]
+        for unit in [one[0] for one in both if one is not None]:
+            if unit in waiting[0] and unit in waiting[1]:
+                yield unit, waiting[0].pop(unit), waiting[1].pop(unit)
+
+
+def _values(metrics: Sequence[str], run: RunFolder) -> Iterator[tuple[Unit, Values]]:
+    """Each unit's values of the metrics whose rows are (value, 1)."""
     lines = iterate_marks(run.marks_path)
     header = next(lines)
     if isinstance(header, MarkLine):
         return
-    kinds = {column.label: column for column in header.metrics}
-    column = kinds.get(metric)
-    if column is None or column.kind not in CONTENT_KINDS or column.sees == "outcomes":
-        return
+    wanted = [
+        column.label
+        for column in header.metrics
+        if column.label in metrics and column.kind in CONTENT_KINDS and column.sees != "outcomes"
+    ]
     for line in lines:
-        if isinstance(line, MarkLine) and metric in line.rows:
-            row = line.rows[metric]
-            weight = row[1] if len(row) > 1 else 1.0
-            if weight:
-                yield (line.id, line.repeat), row[0] / weight
+        if isinstance(line, MarkLine):
+            rows = ((label, line.rows[label]) for label in wanted if label in line.rows)
+            weighed = ((label, row[0], row[1] if len(row) > 1 else 1.0) for label, row in rows)
+            values = {label: value / weight for label, value, weight in weighed if weight}
+            yield (line.id, line.repeat), values
 
 
 class _Texts:
@@ -189,7 +226,7 @@ class _Texts:
     def __init__(self, run: RunFolder) -> None:
         self._journal = JournalReader(run.outcomes_path, OutcomeEntry, name="outcomes")
 
-    def find(self, difference: _Difference) -> str:
+    def find(self, difference: Difference) -> str:
         """The answer's text, or the failure in words."""
         found = self._journal.find(difference.sample_id, difference.repeat)
         if not found:
