@@ -160,8 +160,8 @@ def cluster_penalty(n_clusters: float) -> float:
 def cautious_design(design: float, size: float, n_clusters: float) -> float:
     """Units that are worth one independent one: as estimated, pulled towards a whole cluster.
 
-    design: as estimated, at least 1.  size: units a cluster.  Where clusters fail as a whole but few
-    have failed yet, the estimate sees what varies within clusters only.
+    design: as estimated, at least 1.  size: units a cluster.  Where clusters fail as a whole but
+    few have failed yet, the estimate sees what varies within clusters only.
 
     >>> cautious_design(1.0, 10.0, 20.0)
     1.9

@@ -234,8 +234,10 @@ def test_no_boundary_of_marks_exceeds_its_alpha_by_a_tenth_short(n, alpha):
 @pytest.mark.parametrize("n", [*range(5, 61), 80, 100, 130, 200, 300, 500, 1000, 2000])
 def test_no_boundary_of_marks_exceeds_its_alpha_by_a_tenth_long(n, alpha):
     margins = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3)
-    limit = 1.1 if alpha >= 0.025 else 1.15  # the tail of few pairs is coarser than a tenth of it
-    assert max(worst_over_discordances(n, m, alpha, 30) for m in margins) <= limit * alpha
+    rates = {m: worst_over_discordances(n, m, alpha, 30) for m in margins}
+    assert max(rates[m] for m in margins if m < 0.3) <= 1.1 * alpha
+    # At margins of 30 points the tail of few pairs is coarser than a tenth of alpha.
+    assert rates[0.3] <= (1.1 if alpha >= 0.025 else 1.15) * alpha
 
 
 def test_tangos_score_alone_exceeds_it_which_is_why_ours_is_corrected():
@@ -298,7 +300,7 @@ CLUSTERS = [
 
 
 def check_clusters(cells, runs):
-    limit = simulate.simultaneous_limit(1.2 * ALPHA, runs, cells=len(cells))
+    limit = simulate.simultaneous_limit(1.1 * ALPHA, runs, cells=len(cells))
     found = {}
     for index, cell in enumerate(cells):
         draw, mean = clustered(*cell)
