@@ -35,6 +35,7 @@ class _Lines:
     def __init__(self) -> None:
         self.started: dict[tuple[str, str], float] = {}
         self.last: dict[tuple[str, str], float] = {}
+        self.told: dict[tuple[str, str], Progress] = {}
 
     def report(self, progress: Progress) -> None:
         """Print where a stage stands, if enough time has passed."""
@@ -44,7 +45,9 @@ class _Lines:
         over = progress.total is not None and progress.done >= progress.total
         if now - self.last.get(name, started) < PLAIN_EVERY_S and not (over and now - started > 1):
             return
-        self.last[name] = now
+        if self.told.get(name) == progress:  # a stage reports its end once more
+            return
+        self.last[name], self.told[name] = now, progress
         click.echo(line(progress, elapsed_s=now - started), err=True)
 
 

@@ -102,6 +102,7 @@ class BatchApiClient:
         """One outcome a request, in order; raises Fatal where the batch as a whole is refused."""
         if not requests:
             return []
+        self._endpoint.check_key()
         lines, outcomes = self._lines(requests)
         if lines:
             try:

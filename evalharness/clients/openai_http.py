@@ -17,7 +17,7 @@ import orjson
 
 from evalharness.clients.addresses import normalise_base_url
 from evalharness.clients.answers import Answer, read_answer, usage_or_estimate
-from evalharness.clients.calls import CallFacts, TransientCall, fatal, transient
+from evalharness.clients.calls import CallFacts, TransientCall, transient
 from evalharness.clients.lines import Reply, Streamed, open_line
 from evalharness.clients.logprobs import continuation_part, scored_prompt
 from evalharness.clients.moments import utc_text
@@ -55,8 +55,8 @@ def open_openai(model: str, settings: ClientSettings) -> Client:
     options: `api: chat|completions`, `logprobs_as: flag|count`, `stream_usage: ask|given`,
     `max_tokens_field`, `score_by: none|echo|prompt_logprobs`, `api_key_env`,
     `mode: live|batch`.
-    Raises UsageError for a wrong base URL, SpecError for a wrong option, Fatal(auth) where
-    OpenAI's own address is asked without a key.
+    Raises UsageError for a wrong base URL, SpecError for a wrong option. Where OpenAI's own address
+    is to be asked without a key, the first question raises Fatal(auth).
     """
     name, settings = with_query(model, settings)
     environment = settings.environment
@@ -65,13 +65,12 @@ def open_openai(model: str, settings: ClientSettings) -> Client:
     variable = option_text(settings.options, "api_key_env") or "OPENAI_API_KEY"
     key = environment.get(variable, "").strip()
     address = normalise_base_url(named)
-    if not key and address.host == "api.openai.com":
-        raise fatal("auth", f"{variable} is not set", mend=f"export {variable}=...")
     endpoint = Endpoint(
         provider="openai",
         model=name,
         address=address,
         key=key,
+        lacks=variable if not key and address.host == "api.openai.com" else "",
         dialect=read_dialect(settings, Dialect()),
     )
     return client_of(endpoint, settings, files="openai")
@@ -149,6 +148,7 @@ class OpenAIClient:
 
     async def complete(self, request: Request) -> Completion:
         """Ask once; raises Transient, Permanent or Fatal with the facts of the call."""
+        self._endpoint.check_key()
         try:
             if request.kind == "score":
                 return await self._score(request)
@@ -162,6 +162,7 @@ class OpenAIClient:
 
     async def get_json(self, path: str) -> Any:  # Any: parsed JSON
         """One GET on the same server (`/models`); raises as `complete` does."""
+        self._endpoint.check_key()
         return self._parse(await self._line.whole("GET", path, b"", ""))
 
     async def _generate(self, request: Request) -> Completion:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from evalharness.clients.addresses import normalise_base_url
-from evalharness.clients.calls import fatal
 from evalharness.clients.openai_http import OPTIONS as HTTP_OPTIONS
 from evalharness.clients.openai_http import OpenAIClient, read_dialect
 from evalharness.clients.payloads import Dialect
@@ -31,6 +30,7 @@ from evalharness.records import Completion, Request
 ROOT: Final = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 """What the SDK calls its base URL; TINKER_BASE_URL says another."""
 
+KEY: Final = "TINKER_API_KEY"
 COMPATIBLE: Final = "/oai/api/v1"
 """Where the OpenAI-compatible routes stand below it."""
 
@@ -45,14 +45,12 @@ def open_tinker(model: str, settings: ClientSettings) -> TinkerClient:
 
     `via`: who is asked: `auto` (the SDK for log-probabilities, else the endpoint), `endpoint` or
     `sdk`.  `tokenizer`: a folder or hub name, instead of the base model's own.
-    Raises Fatal(auth) without TINKER_API_KEY, UsageError for a wrong base URL, SpecError for a
-    wrong option.
+    Raises UsageError for a wrong base URL, SpecError for a wrong option; the first question raises
+    Fatal(auth) without TINKER_API_KEY.
     """
     name, settings = with_query(model, settings)
     refuse_unknown_options(settings.options, OPTIONS, provider="tinker")
-    key = settings.environment.get("TINKER_API_KEY", "").strip()
-    if not key:
-        raise fatal("auth", "TINKER_API_KEY is not set", mend="export TINKER_API_KEY=...")
+    key = settings.environment.get(KEY, "").strip()
     root = settings.environment.get("TINKER_BASE_URL", "").strip().rstrip("/") or ROOT
     via: Via = option_choice(settings.options, "via", ("auto", "endpoint", "sdk"), "auto")  # type: ignore[assignment]  # checked
     tokenizer = option_text(settings.options, "tokenizer")
@@ -61,6 +59,7 @@ def open_tinker(model: str, settings: ClientSettings) -> TinkerClient:
         model=name,
         address=normalise_base_url(settings.base_url or root + COMPATIBLE),
         key=key,
+        lacks="" if key else KEY,
         dialect=read_dialect(settings, Dialect()),
         details={
             **({"via": via} if via != "auto" else {}),

@@ -78,6 +78,7 @@ class TinkerSampler:
 
         Raises Transient, Permanent, Fatal, and MissingExtra without the SDK.
         """
+        self._endpoint.check_key()
         try:
             opened = await self._open()
             if request.kind == "score":

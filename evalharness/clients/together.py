@@ -28,6 +28,7 @@ from evalharness.contracts import Client
 INFERENCE_URL: Final = "https://api-inference.together.ai/v1"
 MAIN_URL: Final = "https://api.together.ai/v1"
 HOSTS: Final = {"inference": INFERENCE_URL, "main": MAIN_URL}
+KEY: Final = "TOGETHER_API_KEY"
 JOB: Final = "job:"
 
 DIALECT: Final = Dialect(chat_logprobs="count", stream_usage="given")
@@ -39,12 +40,13 @@ def open_together(model: str, settings: ClientSettings) -> Client:
     `together/job:ft-...@step-N` is the job's checkpoint at that step.
 
     options: those of `openai`, and `host: inference|main`, which of Together's own hosts is asked.
-    Raises Fatal without TOGETHER_API_KEY, for a job that has no model (yet), UsageError for a
-    wrong base URL, SpecError for a wrong option, MissingExtra where a job needs the SDK.
+    Raises Fatal for a job that has no model (yet) or without TOGETHER_API_KEY to look it up,
+    UsageError for a wrong base URL, SpecError for a wrong option, MissingExtra where a job needs
+    the SDK. For any other model the first question raises Fatal(auth) without a key.
     """
     name, settings = with_query(model, settings)
     refuse_unknown_options(settings.options, (*HTTP_OPTIONS, "host"), provider="together")
-    key = together_key(settings)
+    key = settings.environment.get(KEY, "").strip()
     details: dict[str, str] = {}
     if name.startswith(JOB):
         from evalharness.clients.together_jobs import job_model
@@ -56,6 +58,7 @@ def open_together(model: str, settings: ClientSettings) -> Client:
         model=name,
         address=normalise_base_url(inference_url(settings)),
         key=key,
+        lacks="" if key else KEY,
         dialect=together_dialect(settings),
         details=details,
     )
@@ -71,9 +74,9 @@ def together_dialect(settings: ClientSettings) -> Dialect:
 
 def together_key(settings: ClientSettings) -> str:
     """The key from the environment; raises Fatal(auth) where there is none."""
-    key = settings.environment.get("TOGETHER_API_KEY", "").strip()
+    key = settings.environment.get(KEY, "").strip()
     if not key:
-        raise fatal("auth", "TOGETHER_API_KEY is not set", mend="export TOGETHER_API_KEY=...")
+        raise fatal("auth", f"{KEY} is not set", mend=f"export {KEY}=...")
     return key
 
 

@@ -25,14 +25,24 @@ DRAIN_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One model on one server. `key` is sent, never shown."""
+    """One model on one server. `key` is sent, never shown.
+
+    lacks: the environment variable that should hold the key and does not. A client is opened all
+    the same, to plan, or to look at what was answered before; the first question raises.
+    """
 
     provider: str
     model: str
     address: Address
     dialect: Dialect
     key: str = field(default="", repr=False)
+    lacks: str = ""
     details: dict[str, str] = field(default_factory=dict)
+
+    def check_key(self) -> None:
+        """Raise Fatal(auth) where a question would have to be sent without a key."""
+        if self.lacks:
+            raise fatal("auth", f"{self.lacks} is not set", mend=f"export {self.lacks}=...")
 
 
 def open_session(endpoint: Endpoint, settings: ClientSettings) -> aiohttp.ClientSession:

@@ -120,9 +120,11 @@ def test_another_variable_may_hold_the_key(emulator, ask, question):
     assert ask(open_openai("echo", settings), question("hi")).text == "hi"
 
 
-def test_openai_itself_is_not_asked_without_a_key():
-    with pytest.raises(Fatal, match="OPENAI_API_KEY is not set"):
-        open_openai("gpt-4o", ClientSettings())
+def test_openai_itself_is_not_asked_without_a_key(ask, question):
+    client = open_openai("gpt-4o", ClientSettings())
+    with pytest.raises(Fatal, match="OPENAI_API_KEY is not set") as raised:
+        ask(client, question("hi"))
+    assert "export OPENAI_API_KEY=..." == raised.value.mend
 
 
 def test_an_unknown_model_stops_the_run(emulator, client_at, ask, question):

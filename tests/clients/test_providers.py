@@ -46,10 +46,24 @@ def test_together_is_asked_on_the_right_host(environment, options, url):
     assert "together" == client.identity.provider
 
 
+@pytest.mark.parametrize("kind", ["generate", "score"])
 @pytest.mark.parametrize("opener", [open_together, open_tinker])
-def test_a_key_that_is_not_set_is_said(opener):
-    with pytest.raises(Fatal, match="_API_KEY is not set"):
-        opener("m", ClientSettings())
+def test_a_key_that_is_not_set_is_said_when_a_question_must_be_sent(opener, kind, ask, question):
+    client = opener("m", ClientSettings())
+    with pytest.raises(Fatal, match="_API_KEY is not set") as raised:
+        ask(client, question("hi", kind=kind, continuation="x" if kind == "score" else None))
+    assert "auth" == raised.value.kind
+
+
+def test_a_batch_is_not_sent_without_a_key(question, run):
+    client = open_together("m?mode=batch", ClientSettings())
+    with pytest.raises(Fatal, match="TOGETHER_API_KEY is not set"):
+        run(lambda: client.complete_batch([question("hi")]))
+
+
+def test_a_job_is_not_looked_up_without_a_key():
+    with pytest.raises(Fatal, match="TOGETHER_API_KEY is not set"):
+        open_together("job:ft-1", ClientSettings())
 
 
 @pytest.mark.parametrize("stream", ["on", "off"])
