@@ -12,7 +12,7 @@ from evalharness.errors import SpecError, UsageError
 from evalharness.stages.options import RunOptions
 
 if TYPE_CHECKING:
-    from evalharness.stages.judging.tournament import Standing
+    from evalharness.stages.judging.tournament import PairStanding, Standing
 
 
 @click.command(name="judge")
@@ -64,30 +64,39 @@ def command(suite: str, answers: tuple[str, ...], options: RunOptions, output: O
 
 
 def _print(standing: Standing) -> None:
-    """One judge's win rates and ratings."""
+    """One judge's win rates, ratings, bill and notes."""
     click.echo(f"{standing.judge}, by {standing.by}")
-    width = max(len(one.candidate) + len(one.baseline) for one in standing.pairs) + 4
+    width = max(len(one.candidate) + len(one.baseline) for one in standing.pairs) + 8
     for one in standing.pairs:
-        line = f"  {one.candidate} vs {one.baseline}".ljust(width + 4)
-        if one.win_rate is None:
-            click.echo(f"{line}  undetermined: {one.reason}")
-            continue
-        line += f"  wins {one.win_rate:.1%}"
-        if one.lower is not None and one.upper is not None:
-            line += f" [{one.lower:.1%}, {one.upper:.1%}]"
-        if one.standard_error is not None:
-            line += f"  se {one.standard_error:.1%}"
-        if one.length_controlled is not None:
-            line += f"  at equal length {one.length_controlled:.1%}"
-        if one.difficulty_controlled is not None:
-            line += f" (difficulty shared {one.difficulty_controlled:.1%})"
-        if one.flip_rate is not None:
-            line += f"  flips {one.flip_rate:.1%}"
-        click.echo(f"{line}  ties {one.ties} of {one.n}")
+        click.echo(f"  {one.candidate} vs {one.baseline}".ljust(width) + f"  {_said(one)}")
     for place in standing.ratings:
         click.echo(
             f"  {place.elo:6.0f}  [{place.lower:.0f}, {place.upper:.0f}]  {place.arm}"
             "  (Bradley-Terry)"
         )
+    if standing.requests:
+        price = "" if standing.cost_usd is None else f", ${standing.cost_usd:.4f}"
+        click.echo(
+            f"  judged: requests {standing.requests:,}, tokens {standing.prompt_tokens:,} in, "
+            f"{standing.completion_tokens:,} out{price}"
+        )
     for note in standing.notes:
         click.echo(f"  note: {note}")
+
+
+def _said(pair: PairStanding) -> str:
+    """What one judge says of two arms, on one line."""
+    if pair.win_rate is None:
+        return f"undetermined: {pair.reason}"
+    line = f"wins {pair.win_rate:.1%}"
+    if pair.lower is not None and pair.upper is not None:
+        line += f" [{pair.lower:.1%}, {pair.upper:.1%}]"
+    if pair.standard_error is not None:
+        line += f"  se {pair.standard_error:.1%}"
+    if pair.length_controlled is not None:
+        line += f"  at equal length {pair.length_controlled:.1%}"
+    if pair.difficulty_controlled is not None:
+        line += f" (difficulty shared {pair.difficulty_controlled:.1%})"
+    if pair.flip_rate is not None:
+        line += f"  flips {pair.flip_rate:.1%}"
+    return f"{line}  ties {pair.ties} of {pair.n}"

@@ -194,47 +194,72 @@ def test_a_judge_without_a_bound_is_refused_before_the_arms_are_asked(priced, em
 # --- kill -9 -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "kills", [3, pytest.param(80, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
-)
-def test_judging_killed_at_random_moments_ends_as_one_left_alone(priced, emulator, kills):
-    emulator.set_plan(Plan(latency=LatencyPlan(ttft_s=0.03)))
-    priced.suite(rubric())
-    first = priced.answers("first", lambda k: f"a{k}")
+def start(arguments):
+    """The command line in a process of its own."""
+    command = [sys.executable, "-m", "evalharness", *map(str, arguments)]
+    return subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def start(out):
-        command = [sys.executable, "-m", "evalharness", "run", priced.path, "--model", first]
-        command += ["--out", out, "--no-cache", "--quiet", "--max-connections", str(IN_FLIGHT)]
-        return subprocess.Popen(
-            [*map(str, command)], env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+
+def finished(process):
+    """What a process printed that was left alone."""
+    out, err = process.communicate(timeout=200)
+    assert 0 == process.returncode, err.decode()
+    return out.decode()
+
+
+def kill_until_done(arguments, rng, takes_s, *, at_most):
+    """Start and kill, from a third on: what comes before is Python's start; the kills made."""
+    killed = 0
+    while killed < at_most:
+        process = start(arguments)
+        try:
+            process.communicate(timeout=rng.uniform(takes_s / 3, takes_s))
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate(timeout=60)
+            killed += 1
+        else:
+            break
+    return killed
+
+
+@pytest.mark.parametrize(
+    ("verb", "kills"),
+    [
+        ("run", 3),
+        pytest.param("run", 80, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+        pytest.param("judge", 40, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+    ],
+)
+def test_judging_killed_at_random_moments_ends_as_one_left_alone(priced, emulator, verb, kills):
+    """`run` judges single answers, `judge` both orders of pairs."""
+    emulator.set_plan(Plan(latency=LatencyPlan(ttft_s=0.03)))
+    priced.suite(rubric() if verb == "run" else LIKED)
+    arms = [priced.answers(name, lambda k, name=name: f"{name}{k}") for name in ("a", "b")]
+    asks = priced.n if verb == "run" else 2 * priced.n
+    given = ["--model", arms[0]] if verb == "run" else arms
+    options = ["--no-cache", "--quiet", "--json", "--max-connections", IN_FLIGHT]
+
+    def judging(out):
+        return [verb, priced.path, *given, "--out", priced.folder / out, *options]
+
+    def told(out, printed):
+        return summary(priced.folder / out) if verb == "run" else json.loads(printed)
 
     begun = time.monotonic()
-    output, _ = start(priced.folder / "whole").communicate(timeout=200)
+    whole = told("whole", finished(start(judging("whole"))))
     takes_s = time.monotonic() - begun
-    whole = summary(priced.folder / "whole")
-    assert priced.n == whole[2], output.decode()
-
     rng = random.Random(kills)
-    killed = rounds = 0
+    killed = 0
     while killed < kills:
         emulator.set_plan(emulator.ledger.plan)
-        out, rounds, here = priced.folder / f"killed-{rounds}", rounds + 1, 0
-        while killed + here < kills:
-            process = start(out)
-            try:
-                # from a third on: what comes before is Python's start
-                process.communicate(timeout=rng.uniform(takes_s / 3, takes_s))
-            except subprocess.TimeoutExpired:
-                os.kill(process.pid, signal.SIGKILL)
-                process.communicate(timeout=60)
-                here += 1
-            else:
-                break
-        output, _ = start(out).communicate(timeout=200)
-        assert whole == summary(out), output.decode()
-        told = [one["id"] for one in priced.evidence_in(out)]
-        assert priced.n == len(told) == len(set(told))
+        out = f"killed-{killed}"
+        here = kill_until_done(judging(out), rng, takes_s, at_most=kills - killed)
+        assert whole == told(out, finished(start(judging(out))))
+        pattern = "*/evidence.jsonl" if verb == "run" else "pairs/*/evidence.jsonl"
+        (journal,) = (priced.folder / out).glob(pattern)
+        keys = [json.loads(line)["key"] for line in journal.read_text().splitlines()[1:]]
+        assert asks == len(keys) == len(set(keys))
         # At most what was in flight at each kill was asked again; nothing journalled ever was.
-        assert emulator.state()["requests"] <= priced.n + here * IN_FLIGHT
+        assert emulator.state()["requests"] <= asks + here * IN_FLIGHT
         killed += here

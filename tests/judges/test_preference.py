@@ -123,6 +123,7 @@ def test_three_arms_get_ratings_in_order(court):
         assert place["lower"] <= place["elo"] <= place["upper"]
     _, out, _ = court.commands.run("judge", court.path, *arms, "-q")
     assert "Bradley-Terry" in out
+    assert f"judged: requests {6 * court.n}, tokens" in out
 
 
 # --- Bradley-Terry -----------------------------------------------------------------------------

@@ -180,8 +180,8 @@ def unsaid_pairs(
     for pair in wanted:
         said = known.find(pair.sample.id, pair.repeat)
         for place, texts in enumerate(_orders(pair)):
-            judged = Judged(pair.sample, texts)
-            for again, key in unsaid_keys(bench, judged, said):
+            for again, key in unsaid_keys(bench, pair.sample, texts, said):
+                judged = Judged(pair.sample, texts)
                 request = question(bench, judged, 2 * pair.repeat + place, again)
                 yield Pending(
                     request, pair.sample, name=judge.name, key=key, unit_repeat=pair.repeat

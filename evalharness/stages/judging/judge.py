@@ -221,21 +221,19 @@ def unsaid(
     judge = bench.spec
     for unit in units:
         said = known.find(unit.sample.id, unit.repeat)
-        judged = Judged(unit.sample, (unit.text,), sources.of(unit.sample))
-        for again, key in unsaid_keys(bench, judged, said):
+        for again, key in unsaid_keys(bench, unit.sample, (unit.text,), said):
+            judged = Judged(unit.sample, (unit.text,), sources.of(unit.sample))
             request = question(bench, judged, unit.repeat, again)
             yield Pending(request, unit.sample, name=judge.name, key=key, unit_repeat=unit.repeat)
 
 
 def unsaid_keys(
-    bench: Bench, judged: Judged, said: Sequence[EvidenceEntry]
+    bench: Bench, sample: Sample, texts: tuple[str, ...], said: Sequence[EvidenceEntry]
 ) -> Iterator[tuple[int, str]]:
-    """(how-manieth time, key) of the judgements of this that were not given yet."""
+    """(how-manieth time, key) of the judgements of these texts that were not given yet."""
     judge = bench.spec
     for again in range(judge.repeats):
-        key = judgement_key(
-            judge, bench.program.sha256, judged.sample, *judged.answers, again=again
-        )
+        key = judgement_key(judge, bench.program.sha256, sample, *texts, again=again)
         if not is_said(said, judge.name, key):
             yield again, key
 

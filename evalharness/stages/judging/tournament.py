@@ -9,20 +9,23 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from evalharness.errors import TooFewSamples
-from evalharness.records import Record
+from evalharness.records import Answered, Judgement, Record
 from evalharness.spec.suite import JudgeSpec, Suite
 from evalharness.stages.compare import check_pairable
 from evalharness.stages.deciding.effects import absolute_effect
 from evalharness.stages.deciding.kinds import plain_value
 from evalharness.stages.judging.difficulty import Rate, at_equal_difficulty
+from evalharness.stages.judging.duel import journal_of
 from evalharness.stages.judging.duelling import Duels
 from evalharness.stages.options import Report, RunOptions
 from evalharness.stages.pairing import pair
+from evalharness.store.journal import EvidenceEntry, read_entries
 from evalharness.store.keys import derive_seed
 from evalharness.store.marks import MarkTable, MetricTable, read_marks
 from evalharness.store.runs import RunFolder
@@ -66,13 +69,21 @@ class Place(Record, frozen=True, kw_only=True):
 
 
 class Standing(Record, frozen=True, kw_only=True):
-    """One judge's tournament. ratings: best first; empty where none exists, see notes."""
+    """One judge's tournament. ratings: best first; empty where none exists, see notes.
+
+    requests, tokens and cost_usd: of all its judgements of these pairs, in this command or an
+    earlier one; cost_usd is None where no price is known.
+    """
 
     judge: str
     by: str
     pairs: tuple[PairStanding, ...]
     ratings: tuple[Place, ...] = ()
     notes: tuple[str, ...] = ()
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None
 
 
 def tournament(
@@ -100,7 +111,35 @@ def tournament(
             (tables[other], tables[one]), (folders[other], folders[one])
         )
     seed = options.seed or 0
-    return [_standing(judge, names, met, seed, duels.warnings) for judge in judges]
+    journals = [journal_of(pair, options.out) for pair in itertools.combinations(folders, 2)]
+    return [
+        with_bill(_standing(judge, names, met, seed, duels.warnings), journals) for judge in judges
+    ]
+
+
+def with_bill(standing: Standing, journals: Sequence[Path]) -> Standing:
+    """The standing with what its judge's words took; cached ones were paid by an earlier run."""
+    told = [
+        entry.evidence.outcome
+        for path in journals
+        if path.exists()
+        for entry in read_entries(path, EvidenceEntry)
+        if entry.name == standing.judge and isinstance(entry.evidence, Judgement)
+    ]
+    answers = [outcome.completion for outcome in told if isinstance(outcome, Answered)]
+    usages = [answer.usage for answer in answers if answer.usage is not None]
+    costs = [
+        answer.cost_usd
+        for answer in answers
+        if answer.cost_usd is not None and answer.provenance.source != "cached"
+    ]
+    return msgspec.structs.replace(
+        standing,
+        requests=len(told),
+        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        cost_usd=sum(costs) if costs else None,
+    )
 
 
 def _standing(
