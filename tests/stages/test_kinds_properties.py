@@ -13,13 +13,17 @@ from evalharness.errors import TooFewSamples
 from evalharness.stages.deciding.claims import Claim, decide_claims
 from evalharness.stages.deciding.kinds import difference, ratio
 from evalharness.stages.pairing import PairedRows
+from evalharness.stats.corpus import paired_corpus_effect
+from evalharness.stats.quantile import quantile_ratio_effect
 from evalharness.store.marks import MetricColumns
 
 KINDS = {
     "exact_match": ("binary", "fraction", 0.0, 1.0),
     "f1": ("continuous", "fraction", 0.0, 1.0),
     "cost_usd": ("continuous", "usd", 0.0, None),
+    "completion_tokens": ("continuous", "tokens", 0.0, 40.0),
 }
+RATIOS = {"cost_usd", "completion_tokens"}
 
 
 def columns(name):
@@ -55,13 +59,13 @@ def samples(draw):
     elif name == "f1":
         first, second = np.round(rng.random((2, n)), draw(st.integers(0, 2)))
     else:
-        first, second = np.exp(rng.normal(0, 0.5, (2, n)))
+        first, second = np.minimum(40.0, np.exp(rng.normal(0, 0.5, (2, n))))
     groups = draw(st.sampled_from([n, max(2, n // 3)]))
     return name, first, second, [k % groups for k in range(n)]
 
 
 def both(name, first, second, clusters):
-    make = ratio if name == "cost_usd" else difference
+    make = ratio if name in RATIOS else difference
     return make(columns(name), rows(first, second, clusters), 0)
 
 
@@ -74,7 +78,7 @@ def test_swapping_the_arms_mirrors_the_bounds(sample, alpha):
         theirs = both(name, second, first, clusters).bounds(alpha)
     except TooFewSamples:
         return
-    if name == "cost_usd":
+    if name in RATIOS:
         if min(ours.lower, theirs.lower) > 0:
             assert ours.lower == pytest.approx(1 / theirs.upper, rel=1e-5)
             assert ours.upper == pytest.approx(1 / theirs.lower, rel=1e-5)
@@ -89,7 +93,7 @@ def test_a_wider_margin_never_turns_a_pass_away(sample, margin, more):
     name, first, second, clusters = sample
     try:
         effect = both(name, first, second, clusters)
-        base = 1.0 if name == "cost_usd" else 0.0
+        base = 1.0 if name in RATIOS else 0.0
         narrow = decide_claims(effect, (Claim("above", base - margin),), 0.05)
         wide = decide_claims(effect, (Claim("above", base - margin - more),), 0.05)
     except TooFewSamples:
@@ -121,7 +125,7 @@ def test_no_number_is_nan(sample, theta):
 @settings(max_examples=80)
 def test_ties_never_make_an_interval_vanish(sample, ties):
     name, first, second, _ = sample
-    if name == "cost_usd":
+    if name in RATIOS:
         return
     n = len(first) + ties
     effect = both(name, [*first, *[1.0] * ties], [*second, *[1.0] * ties], range(n))
@@ -140,3 +144,86 @@ def test_copies_in_a_cluster_change_no_bound(sample, copies):
     clusters = [k // copies for k in range(n * copies)]
     many = both(name, np.repeat(first, copies), np.repeat(second, copies), clusters).bounds(0.05)
     assert (once.lower, once.upper) == pytest.approx((many.lower, many.upper), abs=1e-9)
+
+
+# --- kinds that are resampled: corpora and percentiles ---------------------------------------
+
+
+def corpus(first, second, clusters=None, limits=(0.0, 1.0)):
+    """An F1 of summed (hits, lengths), as BLEU and macro F1 are functions of sums."""
+    return paired_corpus_effect(
+        first,
+        second,
+        lambda sums: 2.0 * sums[..., 0] / (sums[..., 1] + sums[..., 0]),
+        rng=np.random.default_rng(1),
+        clusters=clusters,
+        value_range=limits,
+    )
+
+
+def percentile(first, second, clusters=None):
+    return quantile_ratio_effect(
+        first, second, 0.95, rng=np.random.default_rng(1), clusters=clusters, draws=1000
+    )
+
+
+def drawn(kind, seed):
+    rng = np.random.default_rng(seed)
+    if kind == "percentile":
+        return percentile, *np.exp(rng.normal(0, 0.5, (2, 200)))
+    lengths = rng.integers(5, 40, 40)
+    arms = [np.column_stack([rng.binomial(lengths, 0.6), lengths]).astype(float) for _ in "ab"]
+    return corpus, *arms
+
+
+resampled = given(st.sampled_from(["corpus", "percentile"]), st.integers(0, 10**6))
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=8)
+def test_swapping_the_arms_mirrors_a_percentiles_bounds(seed):
+    make, first, second = drawn("percentile", seed)
+    ours, theirs = make(first, second).bounds(0.05), make(second, first).bounds(0.05)
+    assert (ours.lower, ours.upper) == pytest.approx((1 / theirs.upper, 1 / theirs.lower), rel=1e-9)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=8)
+def test_swapping_the_arms_mirrors_the_resamples_of_a_corpus(seed):
+    # What no sample has shown is not mirrored: the baseline's value is taken as it is.
+    make, first, second = drawn("corpus", seed)
+    ours = make(first, second, limits=(None, None)).bounds(0.05)
+    theirs = make(second, first, limits=(None, None)).bounds(0.05)
+    assert (ours.lower, ours.upper) == pytest.approx((-theirs.upper, -theirs.lower), rel=1e-9)
+
+
+@resampled
+@settings(max_examples=12)
+def test_resampled_gates_are_finite_and_monotone_in_the_margin(kind, seed):
+    make, first, second = drawn(kind, seed)
+    effect = make(first, second)
+    bounds = effect.bounds(0.05)
+    assert bounds.lower <= effect.value <= bounds.upper
+    base = 1.0 if kind == "percentile" else 0.0
+    ps = [effect.p_greater(base - margin) for margin in np.linspace(-0.3, 0.3, 13)]
+    assert all(math.isfinite(p) and 0.0 <= p <= 1.0 for p in ps)
+    assert ps == sorted(ps, reverse=True)
+
+
+@resampled
+@settings(max_examples=12)
+def test_copies_in_a_cluster_change_no_resampled_bound(kind, seed):
+    make, first, second = drawn(kind, seed)
+    once = make(first, second).bounds(0.05)
+    twice = [np.repeat(arm, 2, axis=0) for arm in (first, second)]
+    many = make(*twice, np.repeat(np.arange(len(first)), 2)).bounds(0.05)
+    assert (once.lower, once.upper) == pytest.approx((many.lower, many.upper), abs=1e-9)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 300))
+@settings(max_examples=8)
+def test_ties_never_make_a_corpus_interval_vanish(seed, ties):
+    make, first, second = drawn("corpus", seed)
+    tied = np.tile([10.0, 10.0], (ties, 1))
+    bounds = make(np.vstack([first, tied]), np.vstack([second, tied])).bounds(0.05)
+    assert bounds.upper - bounds.lower > 1.0 / (len(first) + ties)
