@@ -16,6 +16,7 @@ import msgspec
 from evalharness.errors import TooFewSamples
 from evalharness.records import Answered, Estimate, Estimated, Judgement, Undetermined
 from evalharness.results import MetricSummary, RunSummary, Spent, Volatile
+from evalharness.spec.judges import ABOUT_JUDGES
 from evalharness.spec.suite import Suite
 from evalharness.stages.bill import spent
 from evalharness.stages.deciding.effects import absolute_effect
@@ -62,7 +63,7 @@ def aggregate(
             name: {
                 label: summarise(table, label, suite=suite, slice_name=name, seed=seed)
                 for label, metric in table.metrics.items()
-                if metric.columns.sees != "outcomes"
+                if metric.columns.sees != "outcomes" and metric.columns.name not in ABOUT_JUDGES
             }
             for name in names
         },

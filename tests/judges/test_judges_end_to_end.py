@@ -150,6 +150,9 @@ def test_what_tells_of_the_judge_is_not_split_by_slice(court):
     sliced = {row["metric"] for row in rows if row["slice"]}
     assert "helpful" in sliced
     assert "helpful_parse_rate" not in sliced
+    for split in court.commands.json("run", path, "--model", arms[0])["slices"].values():
+        assert "helpful" in split
+        assert "helpful_parse_rate" not in split
 
 
 def test_groundedness_without_its_source_is_refused_by_name(court):
