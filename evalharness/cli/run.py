@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from evalharness.cli.load import DURATION, RATE, arrival_of
-from evalharness.cli.options import GENERATING, Output, taking
+from evalharness.cli.options import GENERATING, NO_REPORTS, Output, taking
 from evalharness.cli.progress import showing_progress
 from evalharness.stages.options import RunOptions
 
@@ -22,7 +22,7 @@ from evalharness.stages.options import RunOptions
 )
 @RATE
 @DURATION
-@taking(*GENERATING)
+@taking(NO_REPORTS, *GENERATING)
 def command(
     suite: str,
     models: tuple[str, ...],
@@ -33,8 +33,9 @@ def command(
 ) -> int:
     """Ask one or more models and score their answers.
 
-    SUITE is a suite's name, folder or file. Ask again and nothing is paid twice. With --rate the
-    questions arrive as users' would, and times count from when each was due.
+    SUITE is a suite's name, folder or file. Ask again and nothing is paid twice. --reports writes
+    each run's own report, as `report RUN` does. With --rate the questions arrive as users' would,
+    and times count from when each was due.
     """
     from evalharness.cli.show import print_runs
     from evalharness.spec.locate import find_suite
@@ -51,5 +52,5 @@ def command(
             folders = execute(spec, arms, options, report)
         else:
             folders = run_open_loop(spec, arms, arrival, options, report)
-    print_runs(folders, as_json=output.as_json)
+    print_runs(folders, as_json=output.as_json, formats=output.formats)
     return 0

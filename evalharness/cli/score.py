@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from evalharness.cli.options import SCORING, Output, taking
+from evalharness.cli.options import NO_REPORTS, SCORING, Output, taking
 from evalharness.cli.progress import showing_progress
 from evalharness.errors import UsageError
 from evalharness.stages.options import RunOptions
@@ -15,7 +15,7 @@ from evalharness.stages.options import RunOptions
 @click.command(name="score")
 @click.argument("suite")
 @click.argument("answers", metavar="RUN_OR_OUTPUTS")
-@taking(*SCORING)
+@taking(NO_REPORTS, *SCORING)
 def command(suite: str, answers: str, options: RunOptions, output: Output) -> int:
     """Score stored answers again: a run folder, or a file of recorded outputs."""
     from evalharness.cli.show import print_runs
@@ -34,5 +34,5 @@ def command(suite: str, answers: str, options: RunOptions, output: Output) -> in
         )
     with showing_progress(quiet=output.quiet) as report:
         folders = execute(spec, [arm], options, report)
-    print_runs(folders, as_json=output.as_json)
+    print_runs(folders, as_json=output.as_json, formats=output.formats)
     return 0

@@ -33,12 +33,15 @@ def command(run: str, sample: str | None, out: Path, as_json: bool) -> int:
     return 0
 
 
-def print_runs(folders: Sequence[RunFolder], *, as_json: bool) -> None:
-    """The results of several runs, one after another."""
+def print_runs(
+    folders: Sequence[RunFolder], *, as_json: bool, formats: tuple[str, ...] = ()
+) -> None:
+    """The results of several runs, one after another; each run's reports go into its folder."""
     from evalharness.cli.output import print_facts
 
     for folder in folders:
-        print_facts(folder.path, out=folder.path.parent, output=Output(as_json=as_json))
+        output = Output(as_json=as_json, formats=formats)
+        print_facts(folder.path, out=folder.path.parent, output=output)
 
 
 def _show_sample(run: RunFolder, sample_id: str, *, as_json: bool) -> None:

@@ -252,7 +252,8 @@ def _passes_above(gate: GateRow) -> bool:
 
 def _why_ready(gates: Sequence[GateRow]) -> str:
     baselines = ", ".join(dict.fromkeys(gate.baseline for gate in gates))
-    return f"all {len(gates)} gates pass against {baselines}"
+    words = {1: "the gate passes", 2: "both gates pass"}
+    return f"{words.get(len(gates), f'all {len(gates)} gates pass')} against {baselines}"
 
 
 def _why_open(gates: Sequence[GateRow]) -> list[str]:
