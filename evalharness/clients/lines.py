@@ -1,7 +1,7 @@
 """How bytes get to a server and back: directly, or through a proxy.
 
 Reads: nothing.  Gives: Line, open_line, Reply.
-Depends on: http1, transport, addresses, settings; aiohttp where there is a proxy.
+Depends on: connections, http1, transport, addresses, settings; aiohttp where there is a proxy.
 Why a hand-written path beside aiohttp: docs/decisions/004.
 """
 
@@ -17,7 +17,8 @@ import msgspec
 
 from evalharness.clients.addresses import proxy_for
 from evalharness.clients.calls import transient
-from evalharness.clients.http1 import MAX_BODY_BYTES, Connection, ConnectionPool, TimeLimits
+from evalharness.clients.connections import ConnectionPool
+from evalharness.clients.http1 import MAX_BODY_BYTES, Connection, TimeLimits
 from evalharness.clients.settings import ClientSettings
 from evalharness.clients.transport import (
     DRAIN_S,

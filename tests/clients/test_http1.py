@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.clients.addresses import normalise_base_url
+from evalharness.clients.connections import ConnectionPool
 from evalharness.clients.http1 import (
     CHUNKED,
     UNTIL_CLOSE,
     Connection,
-    ConnectionPool,
     TimeLimits,
     parse_head,
 )
