@@ -189,7 +189,8 @@ def evaluates_matches(answers, targets, options):
         for pattern in options.get("regexes_to_ignore", ()):
             array = np.array([re.sub(pattern, "", text) for text in array])
         if options.get("ignore_case"):
-            array = np.char.lower(array)
+            # numpy's own lower() cuts "İ", which grows, in the longest text of an array
+            array = np.array([text.lower() for text in array])
         for option, marks in (
             ("ignore_punctuation", string.punctuation),
             ("ignore_numbers", string.digits),
