@@ -84,7 +84,7 @@ def sum_of(term: Term, *arrays: Array) -> float:
     at a multiple of 8: equal to `term(*arrays).sum()` to the last bit.
 
     >>> values = np.linspace(0.0, 1.0, 100_000)
-    >>> sum_of(np.square, values) == np.square(values).sum()
+    >>> bool(sum_of(np.square, values) == np.square(values).sum())
     True
     """
     n = len(arrays[0])
