@@ -196,17 +196,22 @@ def paired_corpus_effect(
         value_c - value_b,
         reduce(sums_c) - reduce(sums_b),
         n=(len(candidate_nk), len(candidate)),
-        limits=difference_limits(value_range, value_b),
+        limits=difference_limits(value_range, value_c, value_b),
         method="paired-bootstrap",
     )
 
 
 def difference_limits(
-    value_range: tuple[float | None, float | None], baseline_value: float
+    value_range: tuple[float | None, float | None], candidate: float, baseline: float
 ) -> tuple[float | None, float | None]:
-    """The least and greatest candidate - baseline, the baseline's value being what it is."""
+    """The least and greatest candidate - baseline that the unseen is allowed to be.
+
+    One arm lies at an end of the metric's range and the other is what it is, whichever is further
+    from what was seen: so swapping the arms mirrors the limits.  None where the range has no end.
+    """
     low, high = value_range
-    return (
-        None if low is None else low - baseline_value,
-        None if high is None else high - baseline_value,
-    )
+    if low is None or high is None:
+        return None, None
+    worse, better = max(candidate - low, high - baseline), max(high - candidate, baseline - low)
+    return candidate - baseline - worse, candidate - baseline + better
+

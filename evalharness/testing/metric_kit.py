@@ -47,6 +47,7 @@ _TOLERANCE: Final = 1e-9
 
 _SAID: Final = {
     "judgement": {"score": 1},
+    "judgement@1": {"score": 0},
     "judgement/first": {"score": 1},
     "judgement/second": {"score": 0},
     "judgement/human/kit": {"score": 1},
