@@ -214,4 +214,3 @@ def difference_limits(
         return None, None
     worse, better = max(candidate - low, high - baseline), max(high - candidate, baseline - low)
     return candidate - baseline - worse, candidate - baseline + better
-
