@@ -358,8 +358,11 @@ def test_identical_arms_keep_an_interval():
         same, same, first_over_second, rng=generator(), value_range=(0.0, 1.0)
     )
     share = 1.0 - 0.05 ** (1.0 / 300.0)
+    value = same[:, 0].sum() / same[:, 1].sum()
+    furthest = max(value, 1.0 - value)  # one arm at an end of the range, the other as it is
     assert effect.value == 0.0
-    assert effect.bounds(0.05).lower == pytest.approx(-share * same[:, 0].sum() / same[:, 1].sum())
+    assert effect.bounds(0.05).lower == pytest.approx(-share * furthest)
+    assert effect.bounds(0.05).upper == pytest.approx(share * furthest)
     assert effect.p_greater(-0.0001) > 0.05
     assert effect.p_different(0.0) == 1.0
 
