@@ -353,6 +353,7 @@ async def in_thread(work: Callable[[], Made]) -> Made:
     done: asyncio.Future[Made] = loop.create_future()
 
     def settle(result: Made | None, error: BaseException | None) -> None:
+        """Hand the outcome to whoever still waits for it."""
         if done.done():
             return
         if error is not None:
@@ -361,6 +362,7 @@ async def in_thread(work: Callable[[], Made]) -> Made:
             done.set_result(result)  # type: ignore[arg-type]  # None only beside an error
 
     def run() -> None:
+        """Call the SDK and report back to the loop."""
         result: Made | None = None
         failed: BaseException | None = None
         try:

@@ -131,6 +131,7 @@ def _v2(script: ModuleType, place: int) -> Rule:
     """The script's own loop over a data set of one question."""
 
     def score(text: str, targets: Sequence[str]) -> float:
+        """One answer by the script, as a data set of one question."""
         answers = [{"text": target} for target in targets]
         data = [{"paragraphs": [{"qas": [{"id": "", "answers": answers}]}]}]
         return float(script.get_raw_scores(data, {"": text})[place][""])

@@ -159,6 +159,7 @@ def _collapse_repeats(rows: PairedRows, sample_p: Words) -> PairedRows:
         return rows
 
     def averaged(rows_pk: Array) -> Array:
+        """Rows of one sample's repeats -> their mean, a row a sample."""
         sums = np.zeros((len(samples), rows_pk.shape[1]))
         np.add.at(sums, member, rows_pk)
         return sums / counts[:, None]

@@ -210,9 +210,11 @@ def _ratio_of_sums(
     value = float(total.sum()) / size if np.ptp(values) > 0.0 else float(values[0])
 
     def residuals(total: Array, sizes: Array) -> Array:
+        """What each cluster's sum has beyond its share of the mean."""
         return total - value * sizes
 
-    def shifts(total: Array, sizes: Array) -> Array:  # value minus the mean without that cluster
+    def shifts(total: Array, sizes: Array) -> Array:
+        """The mean minus the mean without each cluster."""
         return residuals(total, sizes) / (size - sizes)
 
     spread = sum_of_squares(residuals, total, sizes)
